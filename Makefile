@@ -1,0 +1,57 @@
+# Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
+.PHONY: install install-dev run test check fmt bench load golden torture clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+# The first Python that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+SOURCES := $(wildcard native_fastpath/*.c native_fastpath/*.h) setup.py pyproject.toml
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); sh tools/debian python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/installed: $(BIN)/python constraints.txt $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	@touch $@
+
+run: install
+	$(BIN)/gateway serve --port $(PORT) --mint
+
+# nginx stands in front of the gateway in some tests; without it (and without the rights to install it) they are skipped.
+test: install-dev
+	@sh tools/debian nginx-light nginx || true
+	$(BIN)/pytest
+
+check: install-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_layers.py
+
+fmt: install-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install-dev
+	@sh tools/debian nginx-light nginx || true
+	$(BIN)/python -m loadtest.bench
+
+load: install-dev
+	$(BIN)/python -m loadtest.load
+
+golden: install-dev
+	$(BIN)/python -m tests.golden.make
+
+clean:
+	rm -rf $(VENV) build *.egg-info native_fastpath/*.so

@@ -1,0 +1,1 @@
+"""The control plane: everything durable, and every answer that is not a call to a model."""

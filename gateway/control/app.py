@@ -1,0 +1,104 @@
+"""The control plane's three applications and who may reach them.
+
+Each listens on a Unix socket of its own: `public` behind the workers' relay, so everything in it is open to the world; `admin`
+for whoever owns the data directory (the command line); `internal` for the workers themselves. Which socket a route belongs to
+stands in PERMISSIONS and nowhere else, and an application with a route that has no entry, or an entry for another socket, does
+not start.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.core import ids
+from gateway.core.faults import Fault, FaultKind
+from gateway.dialects.anthropic import fault as dialect
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    PUBLIC = "anybody, through a worker's relay"
+    SCRAPE = "anybody with the metrics token, if one is set, through a worker's relay"
+    OWNER = "whoever can open the admin socket"
+    WORKER = "workers, on the internal socket"
+
+
+RELAYED = frozenset({Access.PUBLIC, Access.SCRAPE})
+
+PERMISSIONS: dict[str, Access] = {
+    "/status": Access.PUBLIC,
+    "/metrics": Access.SCRAPE,
+    "/admin/v1/keys": Access.OWNER,
+    "/admin/v1/keys/{id}/revoke": Access.OWNER,
+    "/admin/v1/usage": Access.OWNER,
+    "/admin/v1/status": Access.OWNER,
+    "/internal/count_tokens": Access.WORKER,
+}
+
+_FAULTS_BY_STATUS = {404: FaultKind.MISSING, 405: FaultKind.METHOD}
+
+
+class PermissionMissingError(Exception):
+    """A route has no entry in PERMISSIONS, or one for another socket."""
+
+
+def build(routes: Sequence[Route], allowed: frozenset[Access]) -> Starlette:
+    """An application of these routes for a socket that serves `allowed`. Raises PermissionMissingError."""
+    for route in routes:
+        if PERMISSIONS.get(route.path) not in allowed:
+            raise PermissionMissingError(f"{route.path} has no entry in PERMISSIONS for this socket")
+    app = Starlette(routes=routes, exception_handlers={Fault: _on_fault, HTTPException: _on_http, Exception: _on_bug})
+    app.router.redirect_slashes = False  # a redirect would make clients send their key again, to wherever it points
+    return app
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """The whole body. Raises Fault OVERSIZED as soon as it is more than `bytes_max`."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            raise Fault(FaultKind.OVERSIZED, f"Request exceeds the maximum size of {bytes_max} bytes")
+    return bytes(body)
+
+
+def request_id_of(request: Request) -> str:
+    """The id under which the worker that relayed this request knows it, or a fresh one."""
+    given = request.headers.get("request-id", "")
+    try:
+        ids.bytes_of("req", given)
+    except ValueError:
+        return ids.text_of("req", ids.fresh_id())
+    return given
+
+
+def answer(request: Request, fault: Fault) -> Response:
+    """A fault in Anthropic's envelope."""
+    status, headers, body = dialect.write(fault, request_id_of(request))
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Fault)
+    return answer(request, error)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = _FAULTS_BY_STATUS.get(error.status_code, FaultKind.INVALID)
+    return answer(request, Fault(kind, "Not found" if kind is FaultKind.MISSING else error.detail))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    # The type and the path only: a traceback of an admin call may hold a key.
+    structlog.get_logger().error("control plane request failed", path=request.url.path, error=type(error).__name__)
+    return answer(request, Fault(FaultKind.BROKEN, "Internal server error"))

@@ -1,0 +1,1 @@
+"""The books: from the workers' journal rings into the database, exactly once."""

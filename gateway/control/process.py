@@ -1,0 +1,218 @@
+"""The control plane's process: everything it owns is opened here, in order, and closed in the other order.
+
+Lock, pepper, database, shared file, keys; then the books start and the three sockets open. Requests are served by Granian's
+embedded server in this process' own loop; the database is written in one thread, the request log in another.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+from starlette.applications import Starlette
+
+from gateway.control.admin import Admin
+from gateway.control.app import RELAYED, Access, build
+from gateway.control.books.drain import Drain
+from gateway.control.books.entry import Pricing
+from gateway.control.books.keeper import Keeper
+from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.counting import Counting
+from gateway.control.figures import worker_figures
+from gateway.control.keys import Keys, OrderError
+from gateway.control.lock import ControlLock, LockTakenError
+from gateway.control.metrics import Exposition, Tally
+from gateway.control.relayed import Relayed, uptime_s, version
+from gateway.control.store import Reader, Store, StoreError
+from gateway.core.clock import Clock, SystemClock
+from gateway.settings import Paths, Settings
+from gateway.state.counters import Counter
+from gateway.state.pepper import Pepper, PepperError, load_pepper
+from gateway.state.shared import LayoutError, SharedFile
+
+LOCK_WAIT_S = 10.0  # a command may hold the lock for the moment it takes to mint a key
+LISTEN_WAIT_S = 10.0
+STOP_WAIT_S = 5.0
+BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the process holds while it lives."""
+
+    paths: Paths
+    pepper: Pepper
+    store: Store
+    shared: SharedFile
+    keys: Keys
+    keys_in_force: int
+    clock: Clock
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then makes a last pass over the journals. Exits with 1, saying why, if it cannot start."""
+    os.umask(0o077)
+    configure_log(settings.log_format)
+    paths = settings.paths
+    try:
+        with ControlLock.take(paths.control_lock, LOCK_WAIT_S):
+            opened = open_all(paths, SystemClock())
+            try:
+                asyncio.run(serve(settings, opened))
+            finally:
+                opened.store.close()
+                opened.shared.close()
+    except (LockTakenError, PepperError, StoreError, OrderError, LayoutError, OSError) as error:
+        structlog.get_logger().error("control plane cannot start", error=str(error))
+        sys.exit(1)
+
+
+def open_all(paths: Paths, clock: Clock) -> Opened:
+    """Opens everything durable; the caller holds the control lock. The shared file is made if there is none."""
+    pepper = load_pepper(paths.pepper)
+    store = Store.open(paths.gateway_db)
+    try:
+        shared = SharedFile.open(paths.shared_map) if paths.shared_map.exists() else SharedFile.create(paths.shared_map)
+    except BaseException:
+        store.close()
+        raise
+    try:
+        keys = Keys(store, pepper, clock, shared.keys)
+        in_force = keys.rebuild()
+        shared.bump_generation()
+    except BaseException:
+        store.close()
+        shared.close()
+        raise
+    return Opened(paths, pepper, store, shared, keys, in_force, clock)
+
+
+async def serve(settings: Settings, opened: Opened) -> None:
+    """The process' life between opening and closing."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    paths, store, clock = opened.paths, opened.store, opened.clock
+    books = ThreadPoolExecutor(1, thread_name_prefix="books")
+    tally = Tally()
+    log = RequestLog(sys.stdout.buffer, tally.drop)
+    pricing = Pricing(settings.prices, store.price_list_id(settings.prices.version))
+    drain = Drain(store, opened.shared, paths.run_dir, pricing, LineWriter(store.key_public_id, settings.log_format), log, tally)
+    keeper = Keeper(drain, books, tally, clock)
+    counting = Counting(settings.body_max_bytes)
+    health = Health(opened, keeper, settings.simulated)
+    exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir))
+    token = None if settings.metrics_token is None else settings.metrics_token.reveal()
+    admin = Admin(opened.keys, Reader(paths.gateway_db), books, clock, health)
+    apps = {
+        paths.control_sock: build(Relayed(exposition, health, token).routes(), RELAYED),
+        paths.admin_sock: build(admin.routes(), frozenset({Access.OWNER})),
+        paths.internal_sock: build(counting.routes(), frozenset({Access.WORKER})),
+    }
+    keeping = asyncio.create_task(keeper.run(stop))
+    async with listening(apps):
+        structlog.get_logger().info("control plane ready", pid=os.getpid(), keys_in_force=opened.keys_in_force)
+        gc.freeze()
+        await stop.wait()
+    await keeping
+    counting.close()
+    books.shutdown()
+    log.close()
+    structlog.get_logger().info("control plane stopped")
+
+
+class Health:
+    """The answer of `/status`."""
+
+    def __init__(self, opened: Opened, keeper: Keeper, simulated: bool) -> None:
+        self._opened = opened
+        self._keeper = keeper
+        self._simulated = simulated
+        self._uptime_s = uptime_s()
+        self._version = version()
+
+    def __call__(self) -> dict[str, Any]:
+        shared = self._opened.shared
+        alive = shared.workers.alive(self._opened.paths.run_dir)
+        failing = self._keeper.failing
+        return {
+            "status": "ok" if alive and not failing and not shared.draining else "degraded",
+            "version": self._version,
+            "uptime_s": self._uptime_s(),
+            "workers": len(alive),
+            "streams_open": shared.counters.totals(alive)[Counter.STREAMS_OPEN],
+            "draining": shared.draining,
+            "books": {"failing": failing, "age_s": round(self._keeper.age_s, 3)},
+            "simulated": self._simulated,
+        }
+
+
+@asynccontextmanager
+async def listening(apps: dict[Path, Starlette]) -> AsyncIterator[None]:
+    """Serves each application on its socket, from entry to exit. Raises OSError when a socket does not come up."""
+    servers = [
+        Server(
+            app,
+            uds=path,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=BACKLOG,
+            log_enabled=False,
+        )
+        for path, app in apps.items()
+    ]
+    for path in apps:
+        path.unlink(missing_ok=True)  # left by a process that was killed; the lock says that it is gone
+    tasks = [asyncio.create_task(server.serve()) for server in servers]
+    try:
+        async with asyncio.timeout(LISTEN_WAIT_S):
+            for path in apps:
+                await _accepting(path, tasks)
+        yield
+    finally:
+        for server in servers:
+            server.stop()  # type: ignore[no-untyped-call] # Granian's own code has no annotations here
+        _, late = await asyncio.wait(tasks, timeout=STOP_WAIT_S)
+        for task in late:
+            task.cancel()
+
+
+def configure_log(log_format: str) -> None:
+    """Process logs: one line each on standard error, JSON unless the operator wants text."""
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format == "text":
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+
+
+async def _accepting(path: Path, tasks: list[asyncio.Task[None]]) -> None:
+    while True:
+        for task in tasks:
+            if task.done():
+                task.result()
+                raise OSError(f"the server on {path} ended at once")
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.close()
+            return
+        await asyncio.sleep(0.01)

@@ -1,0 +1,1 @@
+"""The nouns everything else is made of. Standard library only; nothing here does I/O."""

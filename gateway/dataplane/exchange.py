@@ -1,0 +1,75 @@
+"""The exchange: one record per request, from its first byte to its settlement.
+
+Each field is written by one phase, named beside it. What was taken (row, connection) stands here before the next await, and
+`finish` is the only place that gives things back. It lives in the data plane, not in `core`, because it holds what only a
+worker has.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.core.faults import Fault, FaultKind
+from gateway.core.ids import fresh_id, text_of
+from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
+from gateway.state.journal import Surface
+from gateway.state.keys import KeyRow
+from gateway.upstream.providers import Upstream
+from gateway.upstream.transport.http1 import Connection
+
+
+@dataclass(slots=True, repr=False)
+class Exchange:
+    # surfaces
+    surface: Surface
+    method: str
+    path: str
+    started_ns: int  # wall clock
+    began_ns: int  # monotonic
+    request_id: bytes = field(default_factory=fresh_id)
+    # identify
+    caller: KeyRow | None = None
+    # read body, check
+    request_bytes: int = 0
+    stream: bool = False
+    model_asked: str = ""
+    # route
+    model_served: str = ""
+    upstream: Upstream | None = None
+    reshape: Callable[[bytes], bytes] | None = None  # turns a whole answer into the caller's dialect
+    # admit
+    row: int | None = None
+    # attempt
+    attempts: int = 0
+    credential: int = 0
+    connection: Connection | None = None
+    # passthrough
+    status: int = 0
+    usage: Usage = field(default_factory=Usage)
+    flags: int = 0  # of state.journal.Flags
+    first_content_ns: int = 0  # monotonic; 0 while there is none
+    response_bytes: int = 0
+    upstream_request_id: str = ""
+    # whoever ends it
+    outcome: Outcome | None = None
+    fault: FaultKind = FaultKind.NONE
+
+    @property
+    def id_text(self) -> str:
+        return text_of("req", self.request_id)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the answer must bear another model name than the upstream writes."""
+        return self.model_asked != self.model_served
+
+    def end(self, outcome: Outcome, fault: Fault | None = None) -> None:
+        """Notes how it ended; the first word counts, since what follows is a consequence."""
+        if self.outcome is None:
+            self.outcome = outcome
+            if fault is not None:
+                self.fault = fault.kind
+
+    def __repr__(self) -> str:
+        ended = self.outcome.word if self.outcome else "open"
+        return f"<Exchange {self.id_text} {self.method} {self.path} {self.model_asked!r} {ended}>"

@@ -1,0 +1,69 @@
+"""Finish: the one place that gives back what an exchange took, and writes down how it ended.
+
+Plain calls only, nothing is awaited: it cannot be cancelled half-way.
+"""
+
+import traceback
+
+import structlog
+
+from gateway.core.faults import Fault, FaultKind
+from gateway.core.outcome import Outcome
+from gateway.dataplane import errors, settle, surfaces
+from gateway.dataplane.exchange import Exchange
+from gateway.dataplane.passthrough import Passthrough
+from gateway.dataplane.worker import Worker
+from gateway.state.counters import Counter
+
+_log = structlog.get_logger()
+
+
+def refuse(exchange: Exchange, relay: Passthrough, fault: Fault) -> None:
+    """Answers with a fault if nothing was answered yet; else breaks the answer off."""
+    exchange.end(Outcome.UPSTREAM_DIED if exchange.attempts else Outcome.REFUSED, fault)
+    if relay.flow.started:
+        relay.flow.break_off()
+        return
+    allow = surfaces.allowed(exchange.path) if fault.kind is FaultKind.METHOD else ""
+    errors.put(relay.flow, exchange, fault, allow=allow)
+
+
+def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: bool) -> None:
+    """Connection back, settlement written, row freed. `counted` is False for what no upstream is asked."""
+    worker.watch.end(relay)
+    connection = exchange.connection
+    if connection is not None:
+        exchange.connection = None
+        relay.home.give_back(connection)
+    relay.let_go()
+    if not counted:
+        return
+    if exchange.outcome is None:
+        # Only a cancelled task comes here without an ending: the worker is stopping.
+        exchange.end(Outcome.CLIENT_GONE)
+    exchange.response_bytes = relay.flow.bytes_sent
+    record = settle.settlement(exchange, worker.clock.monotonic_ns())
+    if exchange.row is not None:
+        worker.ring.append(record)
+        worker.rows.close(exchange.row)
+        exchange.row = None
+    elif worker.ring.free() <= worker.rows.count or not worker.ring.append(record):
+        # Refused before it was admitted, so it owes nothing; the places left are promised to those that do.
+        worker.counters.add(Counter.JOURNAL_DROPPED)
+    if exchange.outcome is Outcome.REFUSED:
+        worker.counters.refuse(exchange.fault)
+        if exchange.fault is FaultKind.UNAUTHENTICATED:
+            worker.counters.add(Counter.UNAUTHENTICATED)
+    worker.counters.add(Counter.BYTES_TO_CLIENTS, exchange.response_bytes)
+    worker.counters.add(Counter.BYTES_TO_UPSTREAMS, exchange.request_bytes if exchange.attempts else 0)
+
+
+def log_bug(exchange: Exchange, error: Exception) -> None:
+    """Where it happened, without the values: an exception's text may hold what a client sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    _log.error(
+        "bug",
+        error=type(error).__name__,
+        request_id=exchange.id_text,
+        where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
+    )

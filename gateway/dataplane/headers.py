@@ -1,0 +1,134 @@
+"""Headers: which travel on and which stay here, both ways, and what the request's own say.
+
+Lists are open: a header nobody here has heard of travels on. Kept back are the hop-by-hop ones (RFC 9110, 7.6.1), credentials,
+what describes the hop before us, and on the way back what belongs to the operator's account or to the upstream's edge.
+"""
+
+from typing import NamedTuple
+
+from gateway.dataplane.exchange import Exchange
+from gateway.upstream.providers import Upstream
+from native_fastpath import sort_headers
+
+Headers = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    b"connection content-length expect http2-settings keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
+)
+# Kept back from the upstream. `accept-encoding`: usage is read from the answer, so the upstream is not asked to compress.
+# `host` and `content-length` are written anew; `cookie` is a credential; the rest describes the hop before us.
+_KEPT_BACK = _HOP_BY_HOP | frozenset(
+    b"accept-encoding authorization cookie forwarded host proxy-authenticate proxy-authorization via x-api-key x-forwarded-for "
+    b"x-forwarded-host x-forwarded-port x-forwarded-proto x-forwarded-server x-real-ip".split()
+)
+_NOTED = frozenset(
+    b"anthropic-beta anthropic-version authorization connection content-encoding content-length content-type host "
+    b"transfer-encoding x-api-key".split()
+)
+# Kept back from the client. `location`, because no client shall follow an upstream's redirect with a key of ours.
+_DROPPED_RESPONSE = _HOP_BY_HOP - {b"content-length"} | frozenset(
+    b"alt-svc anthropic-organization-id anthropic-workspace-id date location openai-organization proxy-authenticate server "
+    b"set-cookie strict-transport-security via www-authenticate".split()
+)
+_DROPPED_RESPONSE_PREFIXES = (b"cf-", b"anthropic-ratelimit-unified-")
+
+NAMES_REMEMBERED_MAX = 1024
+_verdicts: dict[bytes, bool] = {}
+
+_JSON_CHARSETS = (b"utf-8", b"utf8")
+
+
+class Said(NamedTuple):
+    """What a request's headers say: `block` is the lines to send on, `notes` the values that decide something here.
+
+    The values of a repeated header are joined by `, `: a repeated credential is no key of ours, a repeated Host no host name,
+    and a repeated version is refused with the upstream's own words.
+    """
+
+    block: bytes
+    notes: dict[bytes, bytes]
+
+    @property
+    def content_length(self) -> int | None:
+        value = self.notes.get(b"content-length")
+        # The server has checked that it is one number.
+        return None if value is None else int(value)
+
+
+def read(headers: Headers) -> Said:
+    """Sorts a request's headers (names in lower case, as ASGI gives them)."""
+    block, notes = sort_headers(headers, _KEPT_BACK, _NOTED)
+    connection = notes.get(b"connection")
+    if connection is not None and connection.lower() not in (b"keep-alive", b"close"):
+        # `Connection: a, b` makes a and b hop-by-hop too.
+        block = without(block, frozenset(name.strip().lower() for name in connection.split(b",")))
+    return Said(block, notes)
+
+
+def betas(said: Said) -> frozenset[str]:
+    """The values of `anthropic-beta`, in lower case."""
+    value = said.notes.get(b"anthropic-beta")
+    if not value:
+        return frozenset()
+    return frozenset(value.decode("latin-1").lower().replace(" ", "").split(","))
+
+
+def without(block: bytes, names: frozenset[bytes]) -> bytes:
+    """Header lines without those of some names."""
+    return b"".join(line for line in block.splitlines(keepends=True) if line.partition(b":")[0] not in names)
+
+
+def request_head(exchange: Exchange, upstream: Upstream, query: bytes, block: bytes, length: int | None) -> bytes:
+    """The head of a request to an upstream. `length` is None for a request without a body or with one of unknown length."""
+    if upstream.own_headers:
+        block = without(block, upstream.own_headers)
+    target = b"%b%b?%b" if query else b"%b%b%b"
+    return b"%b %b HTTP/1.1\r\n%b%b%b" % (
+        exchange.method.encode("ascii"),
+        target % (upstream.base_path, exchange.path.encode("ascii"), query),
+        upstream.head_lines[exchange.credential],
+        block,
+        b"\r\n" if length is None else b"content-length: %d\r\n\r\n" % length,
+    )
+
+
+def control_head(exchange: Exchange, query: bytes, pairs: Headers, length: int) -> bytes:
+    """The head of a request to the control plane: the client's own, credentials included, for only this hop is new."""
+    lines, _ = sort_headers(pairs, _HOP_BY_HOP, frozenset())
+    target = exchange.path + ("?" + query.decode("latin-1") if query else "")
+    return f"{exchange.method} {target} HTTP/1.1\r\n".encode("latin-1") + lines + b"content-length: %d\r\n\r\n" % length
+
+
+def json_body(content_type: bytes | None) -> bool:
+    """Whether a body of this type is read as JSON. No type at all counts as JSON; another charset than UTF-8 does not."""
+    if content_type is None or content_type == b"application/json":
+        return True
+    media, *parameters = (part.strip().lower() for part in content_type.split(b";"))
+    if media != b"application/json" and not (media.startswith(b"application/") and media.endswith(b"+json")):
+        return False
+    charsets = [p.partition(b"=")[2].strip(b'" ') for p in parameters if p.startswith(b"charset=")]
+    return all(charset in _JSON_CHARSETS for charset in charsets)
+
+
+def to_client(headers: Headers, *, keep_length: bool) -> Headers:
+    """An upstream's headers for the client. `keep_length` when the body goes on with the very same bytes."""
+    return [pair for pair in headers if _travels(pair[0]) and (keep_length or pair[0] != b"content-length")]
+
+
+def _travels(name: bytes) -> bool:
+    """Whether a header of an answer goes on to the client. Upstreams send few names, so the verdicts are remembered."""
+    verdict = _verdicts.get(name)
+    if verdict is None:
+        if len(_verdicts) >= NAMES_REMEMBERED_MAX:
+            _verdicts.clear()
+        verdict = name not in _DROPPED_RESPONSE and not name.startswith(_DROPPED_RESPONSE_PREFIXES)
+        _verdicts[name] = verdict
+    return verdict
+
+
+def value_of(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of a header (`name` in lower case), or None."""
+    for candidate, value in headers:
+        if candidate == name:
+            return value
+    return None

@@ -1,0 +1,55 @@
+"""The listener: how a worker stops taking connections without breaking one.
+
+Owns the time between SIGTERM and the server's own shutdown. When a listening socket is closed, the kernel resets the connections
+that wait in its queue, and the server closes those whose request it has not read yet; both look like a failed call. So new ones
+are kept away first: a filter on the socket drops SYN packets, what is under way arrives, is accepted and read, and only then does
+the server begin to stop. A client whose SYN was dropped repeats it after a second and meets another worker.
+
+Idle connections are closed by the server all the same: a client must expect that of any server.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import struct
+
+# From a SYN to the whole head of a request over a slow line; less than the second after which clients repeat a SYN.
+SETTLE_S = 0.3
+_SO_ATTACH_FILTER = 26  # linux/asm-generic/socket.h; Python has no name for it
+# Classic BPF (linux/filter.h) on a TCP header: byte 13 holds the flags, bit 2 is SYN; 0 drops the packet.
+_DROP_SYN = b"".join(
+    struct.pack("=HBBI", *step) for step in ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+)  # load byte 13; if it has the bit go on, else skip one; return 0; return everything
+
+
+def leave_softly(port: int) -> None:
+    """From now on SIGTERM keeps new connections away from this process; SETTLE_S later follows the SIGINT by which it stops.
+
+    Call inside the server's loop, in the main thread.
+    """
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)
+        keep_away(port)
+        loop.call_later(SETTLE_S, os.kill, os.getpid(), signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGTERM, leave)
+
+
+def keep_away(port: int) -> int:
+    """Drops new connections to the sockets of this process that listen on a TCP port. Returns how many sockets those are."""
+    program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    filter_program = struct.pack("@HP", len(_DROP_SYN) // 8, ctypes.addressof(program))
+    found = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            with socket.socket(fileno=os.dup(int(name))) as listener:
+                if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and listener.getsockname()[1] == port:
+                    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
+                    found += 1
+        except OSError:
+            continue  # not a socket, or one of a kind without these options
+    return found

@@ -1,0 +1,233 @@
+"""Pass-through: an upstream's answer to a client of the same dialect, bytes untouched, usage read on the way.
+
+Owns the answer from its head to its end, for one attempt. It is the receiver of an upstream connection: everything happens
+inside `data_received`, nothing is awaited. How an answer is taken is decided once, at its head:
+
+    collected   errors, and JSON answers of the metered paths: held whole, so a cut one can still be replaced by an error
+    streamed    Messages event streams: in whole events, tapped, closed with an error event when the upstream dies
+    raw         everything else: as it comes; when the upstream dies the connection to the client is broken off
+
+The end of it is the future `done`, which the call waits for; how it ended stands on the exchange.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gateway.core.clock import Clock
+from gateway.core.faults import Fault, FaultKind
+from gateway.core.outcome import Outcome
+from gateway.dataplane import headers, settle
+from gateway.dataplane.answers import Answer, Collected, Raw, Streamed
+from gateway.dataplane.exchange import Exchange
+from gateway.dataplane.flow import Flow, Send
+from gateway.state.inflight import InflightRows
+from gateway.state.journal import Surface
+from gateway.upstream.connections import Connections
+from gateway.upstream.transport.http1 import Connection
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+REDIRECTED = "The upstream answered with a redirect, which is not followed."
+NOT_A_MESSAGE = "The upstream answered with something that is not a message."
+
+_METERED = frozenset((Surface.MESSAGES, Surface.COUNT_TOKENS, Surface.MODELS))
+
+
+class Passthrough:
+    """The receiver of one attempt. `stale` is True when an idle connection turned out to be closed before anything came back:
+    the only loss that is tried again, since nothing of the answer exists."""
+
+    __slots__ = (
+        "_answer",
+        "_clock",
+        "_leaving",
+        "_rows",
+        "client_left",
+        "connection",
+        "done",
+        "exchange",
+        "failed",
+        "flow",
+        "home",
+        "last_byte_ns",
+        "reading",
+        "reading_expired",
+        "reading_since_ns",
+        "stale",
+    )
+
+    def __init__(self, exchange: Exchange, send: Send, rows: InflightRows, clock: Clock) -> None:
+        self.exchange = exchange
+        self.flow = Flow(send, self._pause, self._resume)
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.connection: Connection | None = None
+        self.home: Connections  # whom the connection is given back to; set with the first connection
+        self.last_byte_ns = exchange.began_ns
+        self.reading: Any = None  # what the request's next piece is awaited with; the watch cancels it when it takes too long
+        self.reading_since_ns = exchange.began_ns
+        self.reading_expired = False
+        self.stale = False
+        self.failed: Fault | None = None  # why no answer came; whoever waits for `done` raises it
+        self.client_left = False
+        self._leaving: asyncio.Future[None] | None = None
+        self._answer: Answer | None = None
+        self._rows = rows
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"<Passthrough {self._answer!r} of {self.exchange!r}>"
+
+    @property
+    def answer(self) -> Answer | None:
+        """How the answer is taken; None until its head has come."""
+        return self._answer
+
+    def attach(self, connection: Connection) -> None:
+        """The connection of the next attempt."""
+        self.connection = connection
+        self.stale = False
+        self.last_byte_ns = self._clock.monotonic_ns()
+        if self.done.done():
+            self.done = asyncio.get_running_loop().create_future()
+
+    # Receiver
+
+    def head(self, status: int, pairs: headers.Headers) -> None:
+        exchange = self.exchange
+        exchange.status = status
+        request_id = headers.value_of(pairs, b"request-id")
+        if request_id is not None:
+            exchange.upstream_request_id = request_id.decode("latin-1")
+        self._answer = self._choose(status, pairs)
+
+    def data(self, data: bytes, ended: bool) -> None:
+        self.last_byte_ns = self._clock.monotonic_ns()
+        answer = self._answer
+        assert answer is not None  # a body never comes before its head
+        if data:
+            answer.take(data)
+        if ended:
+            fault = answer.end()
+            self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)
+            self._finish()
+
+    def lost(self, fault: Fault) -> None:
+        connection = self.connection
+        if self._answer is None:
+            self.stale = fault.kind is FaultKind.UNREACHABLE and connection is not None and connection.reused
+            if not self.stale:
+                self.failed = fault
+        else:
+            self._answer.cut(fault)
+            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+        self._finish()
+
+    def watch(self, receive: Receive) -> None:
+        """Looks for the client leaving, from now on. `receive` must have given the whole request already."""
+        # A stale attempt is done too, but another follows it.
+        if self.stale or not self.done.done():
+            message: Any = receive()
+            if not hasattr(message, "add_done_callback"):
+                message = asyncio.ensure_future(message)
+            message.add_done_callback(lambda arrived: self._arrived(arrived, receive))
+
+    def _arrived(self, arrived: "asyncio.Future[dict[str, Any]]", receive: Receive) -> None:
+        if self.done.done() and not self.stale:
+            return
+        if arrived.cancelled() or arrived.exception() is not None or arrived.result()["type"] == "http.disconnect":
+            self.client_gone()
+        else:
+            self.watch(receive)
+
+    def expire_reading(self) -> None:
+        """The request's body takes too long."""
+        self.reading_expired = True
+        if self.reading is not None:
+            self.reading.cancel()
+
+    # Ends that come from elsewhere
+
+    def client_gone(self) -> None:
+        """The client left: the upstream is closed at once."""
+        exchange = self.exchange
+        if exchange.outcome is None:
+            if isinstance(self._answer, Streamed):
+                self._answer.settle()
+            elif exchange.attempts and not self.stale and exchange.status < 400:
+                settle.assume_input(exchange)
+        exchange.end(Outcome.CLIENT_GONE)
+        self.client_left = True
+        if self._leaving is not None and not self._leaving.done():
+            self._leaving.set_result(None)
+        self.flow.drop()
+        self._stop()
+
+    def leaving(self) -> "asyncio.Future[None]":
+        """Done when the client has left; for whoever waits for something else meanwhile."""
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().create_future()
+            if self.client_left:
+                self._leaving.set_result(None)
+        return self._leaving
+
+    def upstream_stalled(self) -> None:
+        """The upstream said nothing for too long."""
+        fault = Fault(FaultKind.STALLED, "The upstream did not answer in time.", retry_after_s=1)
+        if self.connection is not None:
+            self.connection.abort()
+        self.stale = False
+        if self._answer is None:
+            self.failed = fault
+        else:
+            self._answer.cut(fault)
+            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+        self._finish()
+
+    def _stop(self) -> None:
+        if self.connection is not None:
+            self.connection.abort()
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def _choose(self, status: int, pairs: headers.Headers) -> Answer:
+        exchange = self.exchange
+        if exchange.upstream is None:  # the control plane: its answers are our own
+            return Raw(exchange, self.flow, status, pairs)
+        content_type = headers.value_of(pairs, b"content-type") or b""
+        encoding = headers.value_of(pairs, b"content-encoding")
+        if 300 <= status < 400 and status != 304:
+            return Collected(exchange, self.flow, 502, [], refused=REDIRECTED)
+        metered = exchange.surface in _METERED
+        if exchange.surface is Surface.MESSAGES and status == 200 and content_type.startswith(b"text/event-stream"):
+            return Streamed(exchange, self.flow, pairs, encoding, self._note_progress, self._clock)
+        if exchange.surface is Surface.MESSAGES and status < 300 and not content_type.startswith(b"application/json"):
+            return Collected(exchange, self.flow, 502, [], refused=NOT_A_MESSAGE)
+        if status >= 400 or (metered and content_type.startswith(b"application/json")):
+            return Collected(exchange, self.flow, status, pairs)
+        return Raw(exchange, self.flow, status, pairs)
+
+    def _note_progress(self, output_bytes: int, events: int, record: Callable[[], bytes] | None) -> None:
+        row = self.exchange.row
+        assert row is not None  # only admitted requests have an answer that is streamed
+        self._rows.progress(row, output_bytes, events)
+        if record is not None:
+            self._rows.rewrite(row, record())
+
+    def let_go(self) -> None:
+        """Cuts the references between the parts of an ended call, so that they are freed without the garbage collector."""
+        self._answer = None
+        self.connection = None
+        self.flow.let_go()
+
+    def _pause(self) -> None:
+        self.flow.slow_since_ns = self._clock.monotonic_ns()
+        if self.connection is not None:
+            self.connection.pause()
+
+    def _resume(self) -> None:
+        if self.connection is not None:
+            self.connection.resume()

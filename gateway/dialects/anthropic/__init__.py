@@ -1,0 +1,1 @@
+"""Anthropic's Messages API as it is on the wire, for either side of it."""

@@ -1,0 +1,68 @@
+"""A fault in Anthropic's words: as an answer, or as the event that ends a stream.
+
+Owns the mapping of fault kinds to `error.type` and the headers that clients decide by. Refuses to know why something failed: the
+fault carries its text.
+
+SDKs look at `x-should-retry` first, then at the status, then wait for `retry-after` seconds. Our own failures always carry
+`retry-after`, so that a fleet of clients does not come back in the same instant.
+"""
+
+import orjson
+
+from gateway.core.faults import Fault, FaultKind
+from gateway.dialects.sse import frame as sse_frame
+
+# The upstream itself has no type for 405, 415 or 502; the nearest ones are used. A part of the gateway that is down or full is
+# said as `overloaded_error`, which clients wait for and try again.
+TYPES: dict[FaultKind, str] = {
+    FaultKind.INVALID: "invalid_request_error",
+    FaultKind.UNAUTHENTICATED: "authentication_error",
+    FaultKind.FORBIDDEN: "permission_error",
+    FaultKind.MISSING: "not_found_error",
+    FaultKind.METHOD: "invalid_request_error",
+    FaultKind.SLOW: "timeout_error",
+    FaultKind.OVERSIZED: "request_too_large",
+    FaultKind.UNSUPPORTED: "invalid_request_error",
+    FaultKind.LIMITED: "rate_limit_error",
+    FaultKind.UNPAID: "billing_error",
+    FaultKind.BROKEN: "api_error",
+    FaultKind.UNAVAILABLE: "overloaded_error",
+    FaultKind.UNREACHABLE: "api_error",
+    FaultKind.STALLED: "timeout_error",
+    FaultKind.TRUNCATED: "api_error",
+    FaultKind.GARBLED: "api_error",
+    FaultKind.FAILED: "api_error",
+}
+
+RETRY_AFTER_DEFAULT_S = 1
+SERVER_ERROR = 500
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
+    """The whole answer: status, headers (names in lower case), body. `request_id` stands in the header and in the body."""
+    body = _envelope(fault, request_id)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"request-id", request_id.encode("ascii")),
+        (b"x-should-retry", b"true" if fault.traits.retryable else b"false"),
+    ]
+    retry_after_s = fault.retry_after_s
+    if retry_after_s is None and fault.status >= SERVER_ERROR:
+        retry_after_s = RETRY_AFTER_DEFAULT_S
+    if retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % retry_after_s))
+    return fault.status, headers, body
+
+
+def frame(fault: Fault, request_id: str) -> bytes:
+    """The `error` event that ends a stream which has begun; its status was 200 and stays so."""
+    return sse_frame(b"error", _envelope(fault, request_id))
+
+
+def _envelope(fault: Fault, request_id: str) -> bytes:
+    # A text may hold what a client sent in a header; whatever is not text by then must not turn a fault into another one.
+    message = fault.text.encode("utf-8", "replace").decode("utf-8")
+    return orjson.dumps({"type": "error", "error": {"type": TYPES[fault.kind], "message": message}, "request_id": request_id})

@@ -1,0 +1,121 @@
+"""A small office for tests: real database, real shared file, a worker's slot to write from, and a log to read."""
+
+import io
+import json
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gateway import settings
+from gateway.catalog.prices import PriceList
+from gateway.control.books.drain import Drain
+from gateway.control.books.entry import Pricing
+from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.metrics import Tally
+from gateway.control.store import Store
+from gateway.core import ids
+from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
+from gateway.settings import Paths
+from gateway.state.inflight import InflightRows
+from gateway.state.journal import Flags, RingWriter, Settlement, Surface
+from gateway.state.layout import Layout
+from gateway.state.shared import SharedFile
+from gateway.state.workers import WorkerSlot
+
+LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64)
+MODEL = "claude-sonnet-4-5"
+STARTED_NS = 1_795_000_000_000_000_000
+
+
+def settlement(**changes: Any) -> Settlement:
+    """A finished streamed call of 1000 input and 200 output tokens."""
+    facts: dict[str, Any] = {
+        "request_id": ids.fresh_id(),
+        "started_ns": STARTED_NS,
+        "outcome": Outcome.FINISHED,
+        "surface": Surface.MESSAGES,
+        "duration_us": 2_000_000,
+        "ttft_us": 300_000,
+        "key_id": 1,
+        "status": 200,
+        "flags": Flags.STREAM,
+        "attempts": 1,
+        "usage": Usage(1000, 0, 0, 0, 200),
+        "model_asked": MODEL,
+        "model_served": MODEL,
+        "path": "/v1/messages",
+        "method": "POST",
+        "provider": "anthropic",
+    }
+    return Settlement(**facts | changes)
+
+
+@cache
+def shipped_prices() -> PriceList:
+    """The price list that comes with the gateway."""
+    return settings.load(None, {}).prices
+
+
+class Office:
+    """Everything the drain needs, in one directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.paths = Paths(data_dir)
+        self.paths.run_dir.mkdir(exist_ok=True)
+        fresh = not self.paths.shared_map.exists()
+        self.shared = SharedFile.create(self.paths.shared_map, LAYOUT) if fresh else SharedFile.open(self.paths.shared_map)
+        self.store = Store.open(self.paths.gateway_db)
+        self.tally = Tally()
+        self.stream = io.BytesIO()
+        self.log = RequestLog(self.stream, self.tally.drop)
+        self.prices = shipped_prices()
+
+    def drain(self) -> Drain:
+        """As the control plane makes it at its start."""
+        pricing = Pricing(self.prices, self.store.price_list_id(self.prices.version))
+        lines = LineWriter(self.store.key_public_id)
+        return Drain(self.store, self.shared, self.paths.run_dir, pricing, lines, self.log, self.tally)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The request rows, oldest first."""
+        cursor = self.store.connection.execute("SELECT * FROM requests ORDER BY rowid")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the request log has been given, after closing it."""
+        self.log.close()
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def close(self) -> None:
+        self.log.close()
+        self.store.close()
+        self.shared.close()
+
+
+class Worker:
+    """A living worker, as far as the shared file can tell."""
+
+    def __init__(self, office: Office) -> None:
+        self.slot = WorkerSlot.claim(office.shared, office.paths.run_dir)
+        self.ring = RingWriter(self.slot)
+        self.inflight = InflightRows(self.slot)
+
+    def settle(self, *settlements: Settlement) -> None:
+        for one in settlements:
+            assert self.ring.append(one.pack())
+
+    def die(self) -> None:
+        """Leaves everything as it is; the kernel takes the lock back."""
+        self.slot.release()
+
+
+def wait_for(condition: Any, timeout_s: float = 10.0) -> Any:
+    """The first true value of `condition`, asked again and again. Fails after `timeout_s`."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.005)
+    return value

@@ -1,0 +1,161 @@
+import re
+
+import orjson
+import pytest
+
+from gateway.control import keys
+from gateway.control.keys import Keys, Order, OrderError
+from gateway.core.clock import ManualClock
+from gateway.state.keys import KeyRow, KeyState
+from gateway.state.layout import Layout
+from gateway.state.pepper import Pepper
+from gateway.state.shared import SharedFile
+from tests.control.office import Office
+
+PEPPER = Pepper(b"\1" * 32)
+
+
+def keys_of(office: Office, pepper: Pepper = PEPPER) -> Keys:
+    return Keys(office.store, pepper, ManualClock(wall_ns=1_795_000_000 * 10**9), office.shared.keys)
+
+
+def test_a_key_looks_like_the_ones_clients_know() -> None:
+    made = {keys.fresh_key_text() for _ in range(200)}
+    assert len(made) == 200
+    assert all(re.fullmatch(r"sk-ant-api03-[A-Za-z0-9_-]{93}AA", key) and len(key) == 108 for key in made)
+
+
+def test_a_minted_key_is_live_at_once_and_its_text_is_nowhere(office: Office) -> None:
+    [minted] = keys_of(office).mint(Order(name="me", rpm=5, budget_usd="12.5", expires_at_s=2_000_000_000))
+    other_process = SharedFile.open(office.paths.shared_map)
+    row = other_process.keys.find(PEPPER.digest(minted.key_text))
+    other_process.close()
+    assert row == KeyRow(minted.record.id, 1, KeyState.ACTIVE, 2_000_000_000)
+    assert (minted.record.rpm, minted.record.budget_nanodollars) == (5, 12_500_000_000)
+    secret = minted.key_text[17:-4].encode()
+    for path in office.paths.data_dir.rglob("*"):
+        if path.is_file():
+            assert secret not in path.read_bytes(), path
+    assert minted.key_text not in repr(minted) + repr(minted.record)
+
+
+def test_five_hundred_at_once_are_numbered(office: Office) -> None:
+    minted = keys_of(office).mint(Order(name="team", count=500))
+    assert [one.record.name for one in minted] == [f"team-{number:03d}" for number in range(1, 501)]
+    assert len({one.key_text for one in minted}) == len({one.record.public_id for one in minted}) == 500
+    assert len(office.shared.keys) == 500
+
+
+def test_a_revoked_key_is_refused_by_the_next_look(office: Office) -> None:
+    held = keys_of(office)
+    [minted] = held.mint(Order(name="me"))
+    digest = PEPPER.digest(minted.key_text)
+    assert office.shared.keys.find(digest) is not None
+    record = held.revoke(minted.record.public_id)
+    row = office.shared.keys.find(digest)
+    assert row is not None
+    assert row.state is KeyState.REVOKED
+    assert (record.state, record.revoked_at_s) == ("revoked", 1_795_000_000)
+
+
+@pytest.mark.parametrize("wrong", ["key_0000000000000000000000", "key_", "", "sk-ant-api03-secret", "../keys"])
+def test_an_unknown_id_is_refused_and_only_an_id_is_repeated(office: Office, wrong: str) -> None:
+    with pytest.raises(OrderError) as caught:
+        keys_of(office).revoke(wrong)
+    expected = f"no key {wrong}" if len(wrong) == 26 else "not a key id: they look like key_ and 22 characters"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("changes", [
+    {"name": ""}, {"name": "x" * 101}, {"name": "a\nb"}, {"name": "a\x1b[2J"}, {"name": " a"}, {"name": "a\u202eb"}, {"name": 5},
+    {"count": 0}, {"count": 501}, {"count": True}, {"count": 1.5}, {"rpm": 0}, {"rpm": -1}, {"rpm": 10**16}, {"rpm": "5"},
+    {"budget_usd": "-1"}, {"budget_usd": "1e9"}, {"budget_usd": "nan"}, {"budget_usd": "0.0000000001"}, {"budget_usd": 5},
+    {"workspace": ""}, {"workspace": "\x00"}, {"plan": "\x7f"}, {"expires_at_s": -1}, {"unknown": 1},
+])  # fmt: skip
+def test_an_order_that_makes_no_sense_mints_nothing(office: Office, changes: dict[str, object]) -> None:
+    with pytest.raises(OrderError):
+        keys_of(office).mint(keys.read_order(orjson.dumps({"name": "me"} | changes)))
+    assert office.store.keys() == []
+    assert len(office.shared.keys) == 0
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"null", b'{"name": NaN}', b'{"name": "\xff"}', b'{"name": "\\ud800"}', b"[" * 100_000,
+    b'{"name":' * 50_000,
+    b'{"name": "a", "rpm": ' + b"9" * 5000 + b"}", b'{"name": "a"} x', b'{"x": ' + b"[" * 100_000,
+])  # fmt: skip
+def test_hostile_orders_are_refused(body: bytes) -> None:
+    """R9: nothing but OrderError."""
+    with pytest.raises(OrderError):
+        keys.read_order(body)
+
+
+def test_a_table_without_room_mints_nothing(office: Office, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shared = SharedFile.create(
+        tmp_path_factory.mktemp("small") / "shared.map", Layout(keys_capacity=8, slots=1, rows_per_slot=1, ring_capacity=8)
+    )
+    held = Keys(office.store, PEPPER, ManualClock(), shared.keys)
+    held.mint(Order(name="a", count=shared.keys.rows_max))
+    with pytest.raises(OrderError, match="room for"):
+        held.mint(Order(name="b"))
+    assert len(office.store.keys()) == shared.keys.rows_max
+    shared.close()
+
+
+def test_rebuilding_brings_every_key_back(office: Office) -> None:
+    held = keys_of(office)
+    minted = held.mint(Order(name="a", count=3))
+    held.revoke(minted[0].record.public_id)
+    office.shared.keys.clear()
+    assert held.rebuild() == 2
+    found = [office.shared.keys.find(one.record.digest) for one in minted]
+    assert [row and row.state for row in found] == [None, KeyState.ACTIVE, KeyState.ACTIVE]
+
+
+def test_rebuilding_revokes_what_a_crash_left_open(office: Office) -> None:
+    held = keys_of(office)
+    [minted] = held.mint(Order(name="a"))
+    office.store.revoke_key(minted.record.public_id, 5)
+    assert held.rebuild() == 0
+    row = office.shared.keys.find(minted.record.digest)
+    assert row is not None
+    assert row.state is KeyState.REVOKED
+
+
+def test_rebuilding_shuts_out_keys_that_a_restored_database_does_not_know(office: Office) -> None:
+    held = keys_of(office)
+    held.mint(Order(name="kept"))
+    stranger = PEPPER.digest("minted after the backup")
+    office.shared.keys.put(stranger, KeyRow(99, 1, KeyState.ACTIVE, 0))
+    assert held.rebuild() == 1
+    assert office.shared.keys.find(stranger) is None
+    assert len(office.shared.keys) == 1
+
+
+def test_rebuilding_never_hides_a_good_key(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = keys_of(office)
+    held.mint(Order(name="a", count=20))
+    monkeypatch.setattr(type(office.shared.keys), "clear", lambda self: pytest.fail("workers are looking"))
+    assert held.rebuild() == 20
+
+
+def test_a_swapped_pepper_is_noticed(office: Office) -> None:
+    keys_of(office).rebuild()
+    keys_of(office, Pepper(b"\2" * 32)).rebuild()  # without keys nothing is lost, and the new one counts
+    keys_of(office, Pepper(b"\2" * 32)).mint(Order(name="a"))
+    with pytest.raises(OrderError, match="restore it from the same backup"):
+        keys_of(office).rebuild()
+
+
+def test_what_is_shown_of_a_key(office: Office) -> None:
+    [minted] = keys_of(office).mint(Order(name="me", budget_usd="3", expires_at_s=2_000_000_000))
+    shown = keys.view(minted.record)
+    assert shown["shown"] == f"{minted.key_text[:17]}...{minted.key_text[-4:]}"
+    assert (shown["created_at"], shown["expires_at"], shown["revoked_at"]) == (
+        "2026-11-18T11:06:40Z",
+        "2033-05-18T03:33:20Z",
+        None,
+    )
+    assert (shown["budget_usd"], shown["rpm"], shown["workspace"]) == ("3.00", None, "default")
+    assert list(keys.view_minted(minted))[:3] == ["id", "key", "name"]
+    assert not any(isinstance(value, bytes) for value in shown.values())

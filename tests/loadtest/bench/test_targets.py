@@ -1,0 +1,43 @@
+import http.client
+from pathlib import Path
+
+import pytest
+
+from loadtest.bench import accounting, targets
+from loadtest.bench.targets import Target
+from loadtest.processes import StartError, free_port
+
+
+def test_nginx_comes_up_with_one_worker_and_passes_requests_on(tmp_path: Path) -> None:
+    program = targets.nginx_program()
+    if program is None:
+        pytest.skip("nginx is not installed")
+    nowhere = free_port()
+    with targets.nginx(program, tmp_path / "nginx", nowhere, workers=1) as target:
+        assert isinstance(target, Target)
+        assert target.pid is not None
+        assert len(accounting.tree(target.pid)) == 2
+        assert len(accounting.workers(target.pid, target.port)) == 1
+        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=5)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 502
+        connection.close()
+    assert accounting.tree(target.pid) == []
+
+
+def test_the_gateway_inherits_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-somebody")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-somebody")
+    monkeypatch.setenv("GATEWAY_CONFIG", "/somewhere")
+    environment = targets.gateway_environment(4711)
+    assert "sk-somebody" not in environment.values()
+    assert "GATEWAY_CONFIG" not in environment
+    assert environment["ANTHROPIC_UPSTREAM_URL"] == "http://127.0.0.1:4711"
+
+
+def test_a_peer_that_ends_at_once_is_told_with_its_words(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StartError, match="No such file"),
+        targets.peer("broken", "ls /nowhere/{port}/{upstream}", tmp_path / "peer", 1),
+    ):
+        pass

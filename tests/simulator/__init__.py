@@ -1,0 +1,1 @@
+"""Tests of the simulator; `wire` is the raw client they share."""

@@ -1,0 +1,183 @@
+"""The settlement record, and both ends of a ring."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.faults import FaultKind
+from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
+from gateway.state.journal import Flags, RingWriter, Settlement, Surface
+from gateway.state.shared import SharedFile
+from gateway.state.workers import WorkerSlot
+from tests.state.conftest import Start, kill, numbered
+
+I64_MAX = 2**63 - 1
+FULL = Settlement(
+    request_id=bytes(range(16)),
+    started_ns=1_790_000_000_123_456_789,
+    outcome=Outcome.CLIENT_GONE,
+    surface=Surface.MESSAGES,
+    duration_us=4_000_000_000,
+    ttft_us=123_456,
+    key_id=4_294_967_295,
+    status=200,
+    fault=FaultKind.TRUNCATED,
+    flags=Flags.STREAM | Flags.OUTPUT_ESTIMATED,
+    attempts=3,
+    credential=255,
+    usage=Usage(1, 2, 3, 4, I64_MAX),
+    request_bytes=400_000,
+    response_bytes=I64_MAX,
+    model_asked="asked",
+    model_served="served",
+    path="/v1/messages",
+    upstream_request_id="req_011CSHoEeqs5C35K2UUqR7Fy",
+    method="OPTIONS",
+    provider="sixteen-bytes-pr",
+)
+
+
+def test_the_bytes_of_a_record() -> None:
+    record = FULL.pack()
+    assert len(record) == 384
+    assert record[:16] == bytes(range(16))
+    assert int.from_bytes(record[16:24], "little") == FULL.started_ns
+    assert record[36:44] == b"\xc8\x00\x04\x0f\x05\x03\xff\x01"
+    assert record[44:48] == bytes(4)
+    assert record[104:109] == b"asked"
+    assert record[360:384] == b"OPTIONS\0sixteen-bytes-pr"
+
+
+def test_every_field_comes_back() -> None:
+    assert Settlement.unpack(FULL.pack()) == FULL
+    bare = numbered(5)
+    assert Settlement.unpack(bare.pack()) == bare
+    assert bare.ttft_us is None
+
+
+numbers = st.integers(-(2**70), 2**70)
+texts = st.text(max_size=90) | st.text(st.characters(codec=None), max_size=90)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_anything_packs_and_comes_back_within_range(data: st.DataObject) -> None:
+    fields: dict[str, Any] = {
+        name: data.draw(numbers)
+        for name in (
+            "started_ns",
+            "duration_us",
+            "ttft_us",
+            "key_id",
+            "status",
+            "attempts",
+            "credential",
+            "request_bytes",
+            "response_bytes",
+        )
+    }
+    names = ("model_asked", "model_served", "path", "upstream_request_id", "method", "provider")
+    fields |= {name: data.draw(texts) for name in names}
+    usage = Usage(*(data.draw(numbers) for _ in range(5)))
+    back = Settlement.unpack(numbered(1, usage=usage, **fields).pack())
+    limits = {"duration_us": 2**32 - 1, "key_id": 2**32 - 1, "status": 65535, "attempts": 255, "credential": 255}
+    for name in ("duration_us", "key_id", "status", "attempts", "credential", "request_bytes", "response_bytes"):
+        assert getattr(back, name) == min(max(fields[name], 0), limits.get(name, I64_MAX))
+    for name in ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens"):
+        assert getattr(back.usage, name) == min(max(getattr(usage, name), 0), I64_MAX)
+    assert abs(back.started_ns) <= 2**63
+    for name in names:
+        size = {"method": 8, "provider": 16}.get(name, 64)
+        expected = fields[name].encode("utf-8", "replace").decode()
+        while len(expected.encode()) > size:
+            expected = expected[:-1]
+        assert getattr(back, name) == expected.rstrip("\0")
+
+
+@pytest.mark.parametrize("name", ["request_bytes", "response_bytes", *Usage.__slots__])
+def test_one_negative_figure_alone_becomes_zero(name: str) -> None:
+    settlement = numbered(1, usage=Usage(5, 5, 5, 5, 5), request_bytes=5, response_bytes=5)
+    setattr(settlement.usage if name in Usage.__slots__ else settlement, name, -1)
+    back = Settlement.unpack(settlement.pack())
+    figures = {field: getattr(back.usage, field) for field in Usage.__slots__}
+    figures |= {"request_bytes": back.request_bytes, "response_bytes": back.response_bytes}
+    assert figures == dict.fromkeys(figures, 5) | {name: 0}
+
+
+def test_texts_are_cut_at_a_character() -> None:
+    back = Settlement.unpack(
+        numbered(1, model_asked="\u00e9" * 40, model_served="a" + "\u00e9" * 40, path="x" * 65, method="PROPFIND2").pack()
+    )
+    assert back.model_asked == "\u00e9" * 32
+    assert back.model_served == "a" + "\u00e9" * 31
+    assert back.path == "x" * 64
+    assert back.method == "PROPFIND"
+
+
+def test_a_time_too_long_is_not_taken_for_none() -> None:
+    assert Settlement.unpack(numbered(1, ttft_us=2**32).pack()).ttft_us == 2**32 - 2
+    assert Settlement.unpack(numbered(1, ttft_us=-1).pack()).ttft_us == 0
+
+
+@pytest.mark.parametrize(("at", "value"), [(38, 0), (38, 99), (39, 200), (43, 0)])
+def test_what_is_no_record_is_refused(at: int, value: int) -> None:
+    record = bytearray(FULL.pack())
+    record[at] = value
+    with pytest.raises(ValueError, match="unknown"):
+        Settlement.unpack(bytes(record))
+    for wrong in (b"", FULL.pack()[:-1], FULL.pack() + b"\0"):
+        with pytest.raises(ValueError, match="384 bytes"):
+            Settlement.unpack(wrong)
+
+
+def test_a_ring_from_writer_to_reader(shared: SharedFile, run_dir: Path) -> None:
+    slot = WorkerSlot.claim(SharedFile.open(shared.path), run_dir)
+    writer, reader = RingWriter(slot), shared.journal.readers[slot.index]
+    records = [numbered(number).pack() for number in range(17)]
+    assert [writer.append(record) for record in records] == [True] * 16 + [False]
+    assert writer.free() == 0
+    assert (reader.slot, reader.sequence, reader.depth) == (0, 0, 16)
+    assert reader.read(3) == records[:3]
+    reader.release(3)
+    assert (reader.sequence, reader.depth, writer.free()) == (3, 13, 3)
+    assert writer.append(records[16])
+    assert reader.read(100) == records[3:]
+    assert [other.depth for other in shared.journal.readers[1:]] == [0, 0, 0]
+    slot.release()
+
+
+def test_records_stored_before_a_crash_are_not_read_again(shared: SharedFile, run_dir: Path) -> None:
+    slot = WorkerSlot.claim(shared, run_dir)
+    writer, reader = RingWriter(slot), shared.journal.readers[slot.index]
+    for number in range(5):
+        writer.append(numbered(number).pack())
+    stored = reader.sequence + len(reader.read(3))
+    after_crash = SharedFile.open(shared.path).journal.readers[slot.index]
+    assert after_crash.skip_to(stored) == 3
+    assert after_crash.skip_to(stored) == 0
+    assert after_crash.skip_to(1) == 0
+    assert after_crash.read(10) == [numbered(number).pack() for number in (3, 4)]
+    with pytest.raises(ValueError, match="more records released"):
+        after_crash.skip_to(99)
+    slot.release()
+
+
+APPEND = """
+slot = WorkerSlot.claim(shared, run_dir)
+writer = RingWriter(slot)
+for number in range(6):
+    assert writer.append(numbered(number + 100 * slot.epoch).pack())
+ready()
+"""
+
+
+def test_a_new_owner_goes_on_behind_what_the_dead_one_left(shared: SharedFile, start: Start) -> None:
+    kill(start(APPEND))
+    kill(start(APPEND))
+    reader = shared.journal.readers[0]
+    ids = [int.from_bytes(Settlement.unpack(record).request_id, "big") for record in reader.read(100)]
+    assert ids == [*range(100, 106), *range(200, 206)]
