@@ -44,6 +44,7 @@ LOCK_WAIT_S = 10.0  # a command may hold the lock for the moment it takes to min
 LISTEN_WAIT_S = 10.0
 STOP_WAIT_S = 5.0
 BACKLOG = 1024
+GC_THRESHOLDS = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ async def serve(settings: Settings, opened: Opened) -> None:
     keeping = asyncio.create_task(keeper.run(stop))
     async with listening(apps):
         structlog.get_logger().info("control plane ready", pid=os.getpid(), keys_in_force=opened.keys_in_force)
+        # What was made so far lives as long as the process, and rows are made by the thousand without a cycle among them.
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         await stop.wait()
     await keeping
     counting.close()

@@ -8,6 +8,7 @@ from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import settle
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.worker import Worker
+from gateway.state.counters import Counter
 from gateway.state.inflight import RowsTakenError
 
 BOOKS_DOWN = "The gateway cannot record usage at the moment. Please try again."
@@ -25,3 +26,5 @@ def admit(worker: Worker, exchange: Exchange) -> None:
         exchange.row = worker.rows.open(settle.reservation(exchange))
     except RowsTakenError:
         raise Fault(FaultKind.UNAVAILABLE, BUSY, retry_after_s=1) from None
+    if exchange.stream:
+        worker.counters.add(Counter.STREAMS_OPEN)

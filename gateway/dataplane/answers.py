@@ -226,6 +226,8 @@ class Streamed:
             self._start()
         if self._echo:
             events = self._echoed(events)
+        if tap.error:
+            events = self._scrubbed(events)
         self._flow.body(events, more=True)
         if not exchange.first_content_ns and tap.content_started:
             exchange.first_content_ns = self._clock.monotonic_ns()
@@ -240,7 +242,7 @@ class Streamed:
         if self.tap.ended or self.tap.error:
             if not self._flow.started:
                 self._start()
-            self._flow.body(self.tap.rest(), more=False)
+            self._flow.body(self._scrubbed(self.tap.rest()), more=False)
             self.settle()
             return self._failure()
         fault = Fault(FaultKind.TRUNCATED, "The upstream's answer ended before it was complete.")
@@ -259,6 +261,11 @@ class Streamed:
             self._flow.body(fault_words.frame(fault, self._exchange.id_text), more=False)
         else:
             self._flow.break_off()
+
+    def _scrubbed(self, events: bytes) -> bytes:
+        """An error event speaks the upstream's own words, so it is treated like the body of an error."""
+        upstream = self._exchange.upstream
+        return events if upstream is None else _without(events, upstream.secrets)
 
     def _failure(self) -> Fault | None:
         """What the upstream itself said went wrong."""

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from gateway.dataplane.calls import Calls
 from gateway.dataplane.flow import Send
-from gateway.dataplane.listener import leave_softly
+from gateway.dataplane.listener import give_up_stalled, leave_softly
 from gateway.dataplane.passthrough import Receive
 from gateway.dataplane.worker import Worker
 from gateway.settings import Settings
@@ -43,7 +43,6 @@ class Application:
             Route("/", self._hello, methods=["HEAD"]),
         ]
         self._starlette = Starlette(routes=routes, lifespan=self._lifespan)
-        self._starlette.router.redirect_slashes = False
         self._calls = Calls(self._worker, self._starlette)  # type: ignore[arg-type]  # Starlette says MutableMapping
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -57,6 +56,7 @@ class Application:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._worker.watch.start()
         leave_softly(self._worker.settings.port)
+        give_up_stalled(self._worker.settings.port)
         # What was made so far lives as long as the worker; the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -30,6 +30,8 @@ async def read(relay: Passthrough, receive: Receive, said: Said, *, bytes_max: i
     if length == 0 or (length is None and b"transfer-encoding" not in said.notes):
         return b""
     first, more = await read_piece(relay, receive)
+    if len(first) > bytes_max:
+        raise too_large()
     if len(first) == length or not more:
         return _whole(first, length)
     parts = [first]

@@ -47,6 +47,8 @@ def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: b
         worker.ring.append(record)
         worker.rows.close(exchange.row)
         exchange.row = None
+        if exchange.stream:
+            worker.counters.add(Counter.STREAMS_OPEN, -1)
     elif worker.ring.free() <= worker.rows.count or not worker.ring.append(record):
         # Refused before it was admitted, so it owes nothing; the places left are promised to those that do.
         worker.counters.add(Counter.JOURNAL_DROPPED)

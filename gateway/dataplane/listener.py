@@ -17,6 +17,8 @@ import struct
 
 # From a SYN to the whole head of a request over a slow line; less than the second after which clients repeat a SYN.
 SETTLE_S = 0.3
+# Longer than the watch waits for a reader (`watch.CLIENT_STALL_S`), which lets go of the upstream in good order.
+STALL_S = 50.0
 _SO_ATTACH_FILTER = 26  # linux/asm-generic/socket.h; Python has no name for it
 # Classic BPF (linux/filter.h) on a TCP header: byte 13 holds the flags, bit 2 is SYN; 0 drops the packet.
 _DROP_SYN = b"".join(
@@ -32,7 +34,7 @@ def leave_softly(port: int) -> None:
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
-        loop.remove_signal_handler(signal.SIGTERM)
+        # Stays in place: a service manager and the supervisor may both send the signal, and the second must not kill.
         keep_away(port)
         loop.call_later(SETTLE_S, os.kill, os.getpid(), signal.SIGINT)
 
@@ -43,12 +45,25 @@ def keep_away(port: int) -> int:
     """Drops new connections to the sockets of this process that listen on a TCP port. Returns how many sockets those are."""
     program = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
     filter_program = struct.pack("@HP", len(_DROP_SYN) // 8, ctypes.addressof(program))
+    return _set_on_listeners(port, socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
+
+
+def give_up_stalled(port: int) -> int:
+    """Has the kernel reset connections whose client takes nothing for STALL_S. Returns how many listening sockets it was told.
+
+    The application can only stop writing: the server waits for ever until the socket takes what it holds already. Connections
+    inherit the option from the socket that accepted them (tcp(7), TCP_USER_TIMEOUT; also holds for a window that stays closed).
+    """
+    return _set_on_listeners(port, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_S * 1000))
+
+
+def _set_on_listeners(port: int, level: int, option: int, value: int | bytes) -> int:
     found = 0
     for name in os.listdir("/proc/self/fd"):
         try:
             with socket.socket(fileno=os.dup(int(name))) as listener:
                 if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and listener.getsockname()[1] == port:
-                    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
+                    listener.setsockopt(level, option, value)
                     found += 1
         except OSError:
             continue  # not a socket, or one of a kind without these options

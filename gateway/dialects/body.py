@@ -30,7 +30,8 @@ DIAGNOSED_BYTES_MAX = 1_000_000
 # place, so that it is linear in the body whatever stands in it. A backslash outside strings is broken anyway and counts too.
 _SEPARATOR = re.compile(rb'(?:[^",\[{\\]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+(?:[,\[{"\\]|\Z)', re.DOTALL)
 
-Spans = dict[str, tuple[int, int]]
+# The top-level members as the scanner finds them: raw bytes of the key between its quotes, start and end of the value.
+Found = list[tuple[bytes, int, int]]
 
 
 class Unreadable(ValueError):
@@ -41,8 +42,8 @@ class NotAnObject(Unreadable):
     """The body is JSON, but not an object."""
 
 
-def read(body: bytes) -> tuple[dict[str, object], Spans]:
-    """The parsed object and the span of each top-level value: byte offsets in the body, a string's quotes included.
+def read(body: bytes) -> tuple[dict[str, object], Found]:
+    """The parsed object and the spans of its top-level values: byte offsets in the body, a string's quotes included.
 
     Raises Unreadable.
     """
@@ -57,7 +58,16 @@ def read(body: bytes) -> tuple[dict[str, object], Spans]:
         raise Unreadable(broken)
     if len(found) != len(document):
         raise Unreadable("a top-level key stands in it twice")
-    return document, {_name(key): (start, end) for key, start, end in found}
+    return document, found
+
+
+def span_of(found: Found, name: str) -> tuple[int, int]:
+    """The span of a top-level value that is there. Only this one key is unescaped, if it has to be."""
+    plain = name.encode()
+    for key, start, end in found:
+        if key == plain:
+            return start, end
+    return next((start, end) for key, start, end in found if _name(key) == name)
 
 
 def _name(key: bytes) -> str:

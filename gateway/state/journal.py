@@ -168,17 +168,9 @@ def pack(
 
     A worker makes two records a request; the object would cost as much as the packing (1.3 us each).
     """
-    tokens = (
-        usage.input_tokens,
-        usage.cache_read_tokens,
-        usage.cache_write_5m_tokens,
-        usage.cache_write_1h_tokens,
-        usage.output_tokens,
-        request_bytes,
-        response_bytes,
-    )
-    figures = (started_ns, duration_us, _NO_TTFT if ttft_us is None else ttft_us, key_id, status)
-    marks = (outcome, fault, flags, attempts, credential, surface)
+    ttft = _NO_TTFT if ttft_us is None else ttft_us
+    fresh, read, written_5m = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens
+    written_1h, output = usage.cache_write_1h_tokens, usage.output_tokens
     texts = (
         _encoded(model_asked),
         _encoded(model_served),
@@ -188,10 +180,32 @@ def pack(
         _encoded(provider),
     )
     try:
-        if min(tokens) >= 0:
-            return _RECORD.pack(request_id, *figures, *marks, *tokens, *texts)
+        if fresh | read | written_5m | written_1h | output | request_bytes | response_bytes >= 0:
+            return _RECORD.pack(
+                request_id,
+                started_ns,
+                duration_us,
+                ttft,
+                key_id,
+                status,
+                outcome,
+                fault,
+                flags,
+                attempts,
+                credential,
+                surface,
+                fresh,
+                read,
+                written_5m,
+                written_1h,
+                output,
+                request_bytes,
+                response_bytes,
+                *texts,
+            )
     except struct.error:
         pass
+    counts = (fresh, read, written_5m, written_1h, output, request_bytes, response_bytes)
     return _RECORD.pack(
         request_id,
         _clamp(started_ns, -_I64_MAX, _I64_MAX),
@@ -206,7 +220,7 @@ def pack(
         _clamp(attempts, 0, 255),
         _clamp(credential, 0, 255),
         surface,
-        *(_clamp(count, 0, _I64_MAX) for count in tokens),
+        *(_clamp(count, 0, _I64_MAX) for count in counts),
         *texts,
     )
 
@@ -330,7 +344,7 @@ def _cut(text: str) -> bytes:
 
 def _text(raw: bytes) -> str:
     # A place cuts what is too long for it, also in the middle of a character.
-    return raw.rstrip(b"\0").decode("utf-8", "ignore")
+    return raw.decode("utf-8", "ignore").rstrip("\0")
 
 
 def _clamp(value: int, least: int, most: int) -> int:

@@ -29,6 +29,8 @@ BACKLOG = 4096
 # Longer than any honest client needs for a head, short enough that slow ones cannot pile up.
 HEADER_READ_TIMEOUT_MS = 20_000
 START_TRIES = 3
+# How often a worker that should stop is told so; a draining one hears it more than once and goes on draining.
+REPEAT_S = 1.0
 # What the running processes have taken for good: sockets, places in the shared file, the directory itself.
 FIXED = ("host", "port", "workers", "data_dir")
 
@@ -104,7 +106,7 @@ class Workers(MPServer):
                 self.serve(target_loader=partial(load_worker, self._settings), wrap_loader=False)
         finally:
             if self.wrks:
-                self._stop_workers()  # type: ignore[no-untyped-call] # Granian's own code has no annotations here
+                self._stop_workers()
             for thread in self._retiring:
                 thread.join()
 
@@ -124,6 +126,16 @@ class Workers(MPServer):
             if self.reload_signal:
                 self.reload_signal = False
                 target_loader = self._replace_all(spawn_target, target_loader)
+
+    def _stop_workers(self) -> None:
+        """Granian's own, which says it once; a signal that comes while a worker's loop is being set up can be lost."""
+        crew: list[Process] = list(self.wrks)
+        stopped = threading.Event()
+        threading.Thread(target=_insist, args=(crew, stopped), daemon=True).start()
+        try:
+            super()._stop_workers()  # type: ignore[no-untyped-call] # Granian's own code has no annotations here
+        finally:
+            stopped.set()
 
     def _at(self, index: int) -> Process:
         process: Process = self.wrks[index]
@@ -212,6 +224,13 @@ class Workers(MPServer):
                 return
             time.sleep(POLL_S)
         self._on_ready()
+
+
+def _insist(crew: list[Process], stopped: threading.Event) -> None:
+    while not stopped.wait(REPEAT_S):
+        for worker in crew:
+            if worker.is_alive():
+                worker.terminate()
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

@@ -34,7 +34,7 @@ from gateway.dialects.anthropic.wording import (
     invalid,
     misfit,
 )
-from gateway.dialects.body import NotAnObject, Spans, Unreadable
+from gateway.dialects.body import Found, NotAnObject, Unreadable, span_of
 from gateway.dialects.body import read as read_object
 
 VERSIONS = ("2023-06-01", "2026-10-21")
@@ -107,7 +107,7 @@ def check(body: bytes, *, version: str, betas: frozenset[str], count_tokens: boo
 
     Raises Fault of kind INVALID with the upstream's text.
     """
-    document, spans = read(body)
+    document, found = read(body)
     max_tokens = 0 if count_tokens else _check_max_tokens(document)
     breakpoints = turns.check(document, count_tokens=count_tokens, strict_documents=version == "2026-10-21")
     model = document.get("model")
@@ -128,10 +128,10 @@ def check(body: bytes, *, version: str, betas: frozenset[str], count_tokens: boo
         raise at("max_tokens", "Input should be greater than or equal to 1")
     if breakpoints > BREAKPOINTS_MAX:
         raise invalid(f"A maximum of {BREAKPOINTS_MAX} blocks with cache_control may be provided. Found {breakpoints}.")
-    return Request(model, spans["model"], stream, max_tokens, document)
+    return Request(model, span_of(found, "model"), stream, max_tokens, document)
 
 
-def read(body: bytes) -> tuple[dict[str, object], Spans]:
+def read(body: bytes) -> tuple[dict[str, object], Found]:
     """The parsed body and the spans of its top-level values; a Fault when it cannot be one request to everyone who reads it."""
     try:
         return read_object(body)

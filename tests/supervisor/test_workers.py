@@ -1,0 +1,41 @@
+"""What a reload may change, and whose beat counts. The rest of the workers' rules is shown on real ones, in tests/workers."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from gateway import settings
+from gateway.state.layout import Layout
+from gateway.state.workers import WorkerSlot
+from gateway.supervisor.workers import FIXED, needs_restart
+from native_fastpath import Region
+
+
+def test_only_what_the_running_processes_hold_needs_a_restart() -> None:
+    old = settings.load(None, {}, workers=2)
+    assert needs_restart(old, old) == []
+    assert needs_restart(old, replace(old, drain_timeout_s=1.0, body_max_bytes=5000, providers=())) == []
+    changed = replace(old, host="::1", port=1, workers=3, data_dir=Path("/d"))
+    assert [line.partition(" ")[0] for line in needs_restart(old, changed)] == list(FIXED)
+    assert needs_restart(old, replace(old, port=9)) == ["port was 8080 at start and is now 9: that needs a restart"]
+
+
+class Recorded:
+    """A region that shows which words were stored, in order."""
+
+    def __init__(self) -> None:
+        self.stored: list[int] = []
+
+    def store(self, at: int, value: int) -> None:
+        self.stored.append(value)
+
+    def add(self, at: int, value: int) -> int:
+        return value
+
+
+def test_a_new_worker_is_never_credited_with_the_last_owners_beat() -> None:
+    """R18: a reload waits for pid and beat; the old beat must be gone before the new pid stands there."""
+    region = Recorded()
+    WorkerSlot(cast(Region, region), Layout(), 0, -1)
+    assert region.stored == [0, os.getpid()]
