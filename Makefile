@@ -1,5 +1,5 @@
 # Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
-.PHONY: install install-dev run test check fmt bench load golden torture clean
+.PHONY: install install-dev run test check fmt bench load golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,7 +51,7 @@ load: install-dev
 	$(BIN)/python -m loadtest.load
 
 golden: install-dev
-	$(BIN)/python -m tests.golden.make
+	$(BIN)/python -m tests.golden.anthropic.write
 
 clean:
 	rm -rf $(VENV) build *.egg-info native_fastpath/*.so

@@ -24,6 +24,8 @@ from gateway.catalog.routes import Routes
 
 __all__ = ["Origin", "Paths", "Provider", "Secret", "Settings", "SettingsError", "key_variables", "load"]
 
+# Upstreams of another dialect are read and checked, and left aside until calls can be translated for them.
+DIALECTS_SERVED = ("anthropic",)
 FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml")
 DEFAULTS = Path(__file__).parent / "defaults"
 WORKERS_MAX = 32  # slots in the shared file
@@ -159,7 +161,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
     layers = Layers(options.root, gateway.root, shipped.root)
     data_dir = _data_dir(layers)
     token = layers("metrics_token").text("metrics_token")
-    usable = providers.read(upstreams, environ)
+    usable = tuple(one for one in providers.read(upstreams, environ) if one.dialect in DIALECTS_SERVED)
     settings = Settings(
         host=layers("host").text("host"),
         port=layers("port").whole("port", 1, 65535),

@@ -9,11 +9,14 @@ def sort_headers(pairs: Pairs, kept_back: frozenset[bytes], noted: frozenset[byt
     The block holds `name: value` CR LF for every pair whose name is not in `kept_back`, in order. The notes hold the value of
     every name in `noted`; values of a repeated name are joined by `, `. Raises TypeError for anything but pairs of bytes.
     """
+    if type(pairs) is not list or type(kept_back) is not frozenset or type(noted) is not frozenset:
+        raise TypeError("a list and two frozen sets are expected")
     block = []
     notes: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        if not isinstance(name, bytes) or not isinstance(value, bytes):
+    for pair in pairs:
+        if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not bytes or type(pair[1]) is not bytes:
             raise TypeError("headers are pairs of bytes")
+        name, value = pair
         if name in noted:
             notes[name] = notes[name] + b", " + value if name in notes else value
         if name not in kept_back:

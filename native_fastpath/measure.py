@@ -19,6 +19,17 @@ _RECORD = bytes(384)
 _DIGEST = bytes(range(32))
 
 
+_KEPT_BACK = frozenset((b"host", b"x-api-key", b"content-length", b"connection"))
+_NOTED = frozenset((b"host", b"x-api-key", b"content-length", b"anthropic-version"))
+_HEADERS = [
+    (b"host", b"127.0.0.1:8080"),
+    (b"x-api-key", b"k" * 108),
+    (b"anthropic-version", b"2023-06-01"),
+    (b"content-length", b"2000"),
+    *((b"x-stainless-header-%d" % number, b"a value of it") for number in range(12)),
+]
+
+
 def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[], object]]:
     """What is measured, by the name it has in the table."""
     region = implementation.Region(path, _SIZE)
@@ -69,6 +80,7 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         f"members, {len(small)} bytes": lambda: implementation.members(small),
         f"members, {len(large) // 1000} kB, one string": lambda: implementation.members(large),
         f"members, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.members(nested),
+        "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
     }
 
 

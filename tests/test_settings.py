@@ -88,12 +88,12 @@ def test_keys_in_the_environment_switch_the_simulator_off() -> None:
     assert (provider.origin.port, provider.origin.base_path) == (9, "")
 
 
-def test_both_keys_go_to_anthropic_and_one_to_its_own() -> None:
+def test_an_upstream_of_a_dialect_that_is_not_served_is_left_aside() -> None:
     both = load(None, {"ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "b"})
-    assert [provider.name for provider in both.providers] == ["anthropic", "openai"]
+    assert [provider.name for provider in both.providers] == ["anthropic"]
     assert both.routes.plan("gpt-5")[0].provider.name == "anthropic"
     alone = load(None, {"OPENAI_API_KEY": "b"})
-    assert alone.routes.plan("claude-opus-5")[0].provider.origin.base_path == "/v1"
+    assert alone.simulated
 
 
 def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:

@@ -67,8 +67,11 @@ class Raw:
 class Collected:
     """Held whole: errors, which are scrubbed, and JSON answers, whose usage is read."""
 
-    def __init__(self, exchange: Exchange, flow: Flow, status: int, pairs: headers.Headers, *, refused: str = "") -> None:
+    def __init__(
+        self, exchange: Exchange, flow: Flow, status: int, pairs: headers.Headers, clock: Clock, *, refused: str = ""
+    ) -> None:
         self.outcome = Outcome.FINISHED if status < 400 else Outcome.REJECTED
+        self._clock = clock
         self._exchange = exchange
         self._flow = flow
         self._status = status
@@ -155,7 +158,7 @@ class Collected:
             if Missing.MESSAGE in missing:
                 raise Fault(FaultKind.GARBLED, GARBLED)
             exchange.usage = usage
-            exchange.first_content_ns = exchange.first_content_ns or exchange.began_ns
+            exchange.first_content_ns = self._clock.monotonic_ns()
             if Missing.INPUT in missing:
                 usage.input_tokens = settle.estimated_input_tokens(exchange)
                 exchange.flags |= Flags.INPUT_ESTIMATED.value

@@ -6,6 +6,7 @@ nothing, so no cancellation can come between its parts.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from gateway.core.faults import Fault, FaultKind
@@ -21,7 +22,7 @@ from gateway.dataplane.passthrough import Passthrough, Receive
 from gateway.dataplane.surfaces import Match, Place
 from gateway.dataplane.watch import CLIENT_STALL_S
 from gateway.dataplane.worker import Worker
-from gateway.dialects.anthropic import models, request
+from gateway.dialects.anthropic import batches, models, request
 from gateway.state.counters import Counter
 from gateway.state.journal import Surface
 
@@ -30,6 +31,7 @@ Probes = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # What a client that speaks OpenAI's dialect cannot say itself.
 VERSION_LINE = b"anthropic-version: 2023-06-01\r\n"
+BATCHES = "/v1/messages/batches"
 # Forms and API calls of the control plane; the largest is a page of settings.
 CONTROL_BODY_BYTES_MAX = 1024 * 1024
 
@@ -104,8 +106,10 @@ class Calls:
         upstream = exchange.upstream = worker.upstreams[target.provider.name]
         exchange.model_served = target.model_served
         block = said.block
+        span = asked.model_span
+        del asked  # the parsed body, which may be larger than the body itself; the call may last minutes
         if exchange.echoes:
-            payload = plain = request.replace_model(plain, asked.model_span, target.model_served)
+            payload = plain = request.replace_model(plain, span, target.model_served)
             block = headers.without(block, frozenset((b"content-encoding",)))
         admit.admit(worker, exchange)
         exchange.credential = upstream.next_credential()
@@ -132,6 +136,8 @@ class Calls:
             exchange.reshape = models.as_openai
             block += VERSION_LINE
             query = query or b"limit=1000"
+        elif exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
+            exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
         admit.admit(worker, exchange)
         exchange.credential = upstream.next_credential()
         if upload.is_large(said):

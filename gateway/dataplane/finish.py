@@ -7,7 +7,7 @@ import traceback
 
 import structlog
 
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import Fault, FaultKind, Source
 from gateway.core.outcome import Outcome
 from gateway.dataplane import errors, settle, surfaces
 from gateway.dataplane.exchange import Exchange
@@ -20,7 +20,8 @@ _log = structlog.get_logger()
 
 def refuse(exchange: Exchange, relay: Passthrough, fault: Fault) -> None:
     """Answers with a fault if nothing was answered yet; else breaks the answer off."""
-    exchange.end(Outcome.UPSTREAM_DIED if exchange.attempts else Outcome.REFUSED, fault)
+    theirs = exchange.attempts or fault.traits.source is Source.UPSTREAM
+    exchange.end(Outcome.UPSTREAM_DIED if theirs else Outcome.REFUSED, fault)
     if relay.flow.started:
         relay.flow.break_off()
         return

@@ -99,6 +99,14 @@ def control_head(exchange: Exchange, query: bytes, pairs: Headers, length: int) 
     return f"{exchange.method} {target} HTTP/1.1\r\n".encode("latin-1") + lines + b"content-length: %d\r\n\r\n" % length
 
 
+def own_origin(pairs: Headers, scheme: str) -> bytes:
+    """The address by which the client came, as `http://host:port`; behind a proxy that ends TLS, as that proxy says."""
+    proto = value_of(pairs, b"x-forwarded-proto")
+    return (
+        (proto if proto in (b"http", b"https") else scheme.encode("ascii")) + b"://" + (value_of(pairs, b"host") or b"localhost")
+    )
+
+
 def json_body(content_type: bytes | None) -> bool:
     """Whether a body of this type is read as JSON. No type at all counts as JSON; another charset than UTF-8 does not."""
     if content_type is None or content_type == b"application/json":

@@ -5,7 +5,8 @@ that wait in its queue, and the server closes those whose request it has not rea
 are kept away first: a filter on the socket drops SYN packets, what is under way arrives, is accepted and read, and only then does
 the server begin to stop. A client whose SYN was dropped repeats it after a second and meets another worker.
 
-Idle connections are closed by the server all the same: a client must expect that of any server.
+Idle connections are closed by the server all the same: a client must expect that of any server. Also here, because it is an
+option of the same socket: how long a client may take nothing before its connection is reset.
 """
 
 import asyncio
@@ -13,12 +14,14 @@ import ctypes
 import os
 import signal
 import socket
+import stat
 import struct
 
 # From a SYN to the whole head of a request over a slow line; less than the second after which clients repeat a SYN.
 SETTLE_S = 0.3
 # Longer than the watch waits for a reader (`watch.CLIENT_STALL_S`), which lets go of the upstream in good order.
 STALL_S = 50.0
+LOOK_AGAIN_S = 0.05
 _SO_ATTACH_FILTER = 26  # linux/asm-generic/socket.h; Python has no name for it
 # Classic BPF (linux/filter.h) on a TCP header: byte 13 holds the flags, bit 2 is SYN; 0 drops the packet.
 _DROP_SYN = b"".join(
@@ -48,19 +51,24 @@ def keep_away(port: int) -> int:
     return _set_on_listeners(port, socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
 
 
-def give_up_stalled(port: int) -> int:
-    """Has the kernel reset connections whose client takes nothing for STALL_S. Returns how many listening sockets it was told.
+def give_up_stalled(port: int, tries: int = 200) -> None:
+    """Has the kernel reset connections whose client takes nothing for STALL_S.
 
     The application can only stop writing: the server waits for ever until the socket takes what it holds already. Connections
     inherit the option from the socket that accepted them (tcp(7), TCP_USER_TIMEOUT; also holds for a window that stays closed).
+    The server opens that socket a moment after the application was started, so it is looked for until it is there.
     """
-    return _set_on_listeners(port, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_S * 1000))
+    if not _set_on_listeners(port, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_S * 1000)) and tries > 1:
+        asyncio.get_running_loop().call_later(LOOK_AGAIN_S, give_up_stalled, port, tries - 1)
 
 
 def _set_on_listeners(port: int, level: int, option: int, value: int | bytes) -> int:
     found = 0
     for name in os.listdir("/proc/self/fd"):
         try:
+            # Looked at first: a copy of what turns out to be no socket would stay open, and with it the lock of a locked file.
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
             with socket.socket(fileno=os.dup(int(name))) as listener:
                 if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and listener.getsockname()[1] == port:
                     listener.setsockopt(level, option, value)

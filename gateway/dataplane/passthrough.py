@@ -200,14 +200,14 @@ class Passthrough:
         content_type = headers.value_of(pairs, b"content-type") or b""
         encoding = headers.value_of(pairs, b"content-encoding")
         if 300 <= status < 400 and status != 304:
-            return Collected(exchange, self.flow, 502, [], refused=REDIRECTED)
-        metered = exchange.surface in _METERED
+            return Collected(exchange, self.flow, 502, [], self._clock, refused=REDIRECTED)
+        held = exchange.surface in _METERED or exchange.reshape is not None
         if exchange.surface is Surface.MESSAGES and status == 200 and content_type.startswith(b"text/event-stream"):
             return Streamed(exchange, self.flow, pairs, encoding, self._note_progress, self._clock)
         if exchange.surface is Surface.MESSAGES and status < 300 and not content_type.startswith(b"application/json"):
-            return Collected(exchange, self.flow, 502, [], refused=NOT_A_MESSAGE)
-        if status >= 400 or (metered and content_type.startswith(b"application/json")):
-            return Collected(exchange, self.flow, status, pairs)
+            return Collected(exchange, self.flow, 502, [], self._clock, refused=NOT_A_MESSAGE)
+        if status >= 400 or (held and content_type.startswith(b"application/json")):
+            return Collected(exchange, self.flow, status, pairs, self._clock)
         return Raw(exchange, self.flow, status, pairs)
 
     def _note_progress(self, output_bytes: int, events: int, record: Callable[[], bytes] | None) -> None:

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from gateway.dataplane.listener import SETTLE_S, keep_away, leave_softly
+from gateway.dataplane import listener as listener_module
+from gateway.dataplane.listener import LOOK_AGAIN_S, SETTLE_S, give_up_stalled, keep_away, leave_softly
 
 
 def test_what_waits_is_served_and_what_comes_later_stays_away() -> None:
@@ -51,3 +52,24 @@ def test_sigterm_becomes_sigint_once_things_have_settled() -> None:
         return after_s
 
     assert asyncio.run(scenario()) >= SETTLE_S * 0.9
+
+
+def test_a_client_that_takes_nothing_is_reset_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R15: also when the listening socket comes after the application."""
+    monkeypatch.setattr(listener_module, "STALL_S", 0.3)
+
+    async def main() -> None:
+        with socket.socket() as listener, socket.socket() as client:
+            listener.bind(("127.0.0.1", 0))
+            give_up_stalled(listener.getsockname()[1])
+            listener.listen()
+            await asyncio.sleep(2 * LOOK_AGAIN_S)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(listener.getsockname())
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.settimeout(10)
+                with pytest.raises(TimeoutError, match="Connection timed out"):
+                    accepted.sendall(b"x" * 100_000_000)
+
+    asyncio.run(main())

@@ -14,7 +14,6 @@ import orjson
 from gateway.core.usage import TOKENS_MAX, Usage, whole
 from native_fastpath import members
 
-
 Figure = Annotated[int, msgspec.Meta(ge=0, le=TOKENS_MAX)]
 
 
