@@ -4,6 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+STREAMS ?= 120
 # The first Python that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
@@ -48,7 +49,7 @@ bench: install-dev
 	$(BIN)/python -m loadtest.bench
 
 load: install-dev
-	$(BIN)/python -m loadtest.load
+	$(BIN)/python -m loadtest.load --streams $(STREAMS)
 
 golden: install-dev
 	$(BIN)/python -m tests.golden.anthropic.write

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from gateway.catalog.aliases import Aliases
 from gateway.catalog.providers import Provider
 
-
 PLANS_REMEMBERED_MAX = 4096  # names come from clients
 
 

@@ -11,5 +11,5 @@ _RESULTS_URL = re.compile(rb'("results_url"\s*:\s*")https?://[^/"\\]+')
 
 
 def point_at(body: bytes, origin: bytes) -> bytes:
-    """A batch or a list of batches whose `results_url` begins with `origin` (`http://host:port`); all other bytes as they were."""
+    """A batch or a list of them with `origin` (`http://host:port`) at the beginning of `results_url`, all else as it was."""
     return _RESULTS_URL.sub(lambda found: found[1] + origin, body)

@@ -2,7 +2,7 @@
 
 Owns what the gateway reads from an upstream's answer and the one edit it makes. Every figure is input, not truth: it passes
 through `core.usage.whole`, and one that is not a figure is told as missing, so that the caller can estimate it and say so.
-Nothing raises: an answer that cannot be read is handed on as it came.
+Nothing raises: of an answer that cannot be read that much is told (`Missing.MESSAGE`), and the caller decides.
 """
 
 from enum import IntFlag

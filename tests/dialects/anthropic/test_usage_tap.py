@@ -180,7 +180,8 @@ def test_the_last_word_counts_and_what_is_no_figure_changes_nothing() -> None:
     tap.feed(usage_event(output_tokens=8, input_tokens=30))
     before = Usage(30, 7, 100, 0, 8)
     assert tap.usage == before
-    for odd in (-1, 2**63, "12", 1.5, None, True, []):
+    oddities: list[object] = [-1, 2**63, "12", 1.5, None, True, []]
+    for odd in oddities:
         tap.feed(usage_event(output_tokens=odd, input_tokens=odd, cache_creation_input_tokens=odd, cache_read_input_tokens=odd))
         assert tap.usage == before
     tap.feed(usage_event(output_tokens=9, cache_creation_input_tokens=120))
