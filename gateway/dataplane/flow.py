@@ -14,10 +14,6 @@ Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
-# Whether awaitables of a type have to be waited for. A server has two types; asking each object costs a microsecond a frame.
-_KINDS: dict[type, bool] = {}
-
-
 class Flow:
     """Frames go out in the order of `put`. `on_slow` and `on_free` tell when the client falls behind and when it caught up."""
 
@@ -106,11 +102,8 @@ class Flow:
     def _send_now(self, message: Message) -> bool:
         """Hands one frame over; True when the client has to be waited for."""
         handed_over: Any = self._send(message)
-        kind = type(handed_over)
-        if kind not in _KINDS:
-            # Granian's awaitable for "done already" has nothing of a future; the other one has it all.
-            _KINDS[kind] = hasattr(handed_over, "add_done_callback")
-        if not _KINDS[kind]:
+        # Granian's awaitable for "done already" has nothing of a future; the other one has it all.
+        if not hasattr(handed_over, "add_done_callback"):
             return False
         self._pending = handed_over
         handed_over.add_done_callback(self._sent)

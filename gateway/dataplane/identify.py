@@ -41,7 +41,7 @@ def identify(said: Said, keys: KeyTable, pepper: Pepper, wall_s: int) -> KeyRow:
 def _row_of(credential: bytes, keys: KeyTable, pepper: Pepper, wall_s: int) -> KeyRow | None:
     if not credential or len(credential) > CREDENTIAL_BYTES_MAX:
         return None
-    row = keys.find(pepper.digest(credential))
+    row = keys.find(pepper.remembered_digest(credential))
     if row is None or row.state is not KeyState.ACTIVE or 0 < row.expires_at_s <= wall_s:
         return None
     return row

@@ -166,7 +166,7 @@ def pack(
 ) -> bytes:
     """A record from its facts, in the record's order: what `Settlement.pack` does, without the object between.
 
-    A worker makes two records a request; the object would cost as much as the packing (1.3 us each).
+    A worker makes two records a request; the object would add 0.45 us to the 0.75 us that each takes.
     """
     ttft = _NO_TTFT if ttft_us is None else ttft_us
     fresh, read, written_5m = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.state.pepper import Pepper, PepperError, load_pepper
+from gateway.state.pepper import DIGESTS_REMEMBERED_MAX, Pepper, PepperError, load_pepper
 
 
 def test_it_is_made_once_and_is_private(tmp_path: Path) -> None:
@@ -69,3 +69,15 @@ def test_neither_repr_nor_fingerprint_shows_it() -> None:
     assert pepper.fingerprint() != Pepper(b"\xac" * 32).fingerprint()
     assert secret.hex()[:16] not in pepper.fingerprint()
     assert pepper.fingerprint() not in pepper.digest("").hex()
+
+
+def test_only_who_asks_for_it_has_keys_remembered() -> None:
+    """Who mints keys shows them once and must not hold them afterwards."""
+    pepper = Pepper(bytes(32))
+    digest = pepper.digest(b"sk-minted")
+    assert pepper._digests == {}
+    assert pepper.remembered_digest(b"sk-minted") == digest
+    assert pepper.remembered_digest(b"sk-minted") is pepper.remembered_digest(b"sk-minted")
+    for number in range(DIGESTS_REMEMBERED_MAX + 1):
+        pepper.remembered_digest(b"%d" % number)
+    assert len(pepper._digests) <= DIGESTS_REMEMBERED_MAX
