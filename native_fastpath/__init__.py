@@ -9,7 +9,7 @@ import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-__all__ = ["IMPLEMENTATION", "KEY_USED", "RING_HEADER", "ROW_HEADER", "Region", "load", "members", "sort_headers"]
+__all__ = ["IMPLEMENTATION", "KEY_USED", "RING_HEADER", "ROW_HEADER", "Region", "load", "members", "sort_headers", "weigh"]
 
 
 def load(name: Literal["native", "pure"]) -> ModuleType:
@@ -29,7 +29,7 @@ def _choose() -> tuple[Literal["native", "pure"], ModuleType]:
 IMPLEMENTATION, _chosen = _choose()
 
 if TYPE_CHECKING:
-    from native_fastpath.pure import KEY_USED, RING_HEADER, ROW_HEADER, Region, members, sort_headers
+    from native_fastpath.pure import KEY_USED, RING_HEADER, ROW_HEADER, Region, members, sort_headers, weigh
 else:
     KEY_USED = _chosen.KEY_USED
     RING_HEADER = _chosen.RING_HEADER
@@ -37,3 +37,4 @@ else:
     Region = _chosen.Region
     members = _chosen.members
     sort_headers = _chosen.sort_headers
+    weigh = _chosen.weigh

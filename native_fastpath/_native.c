@@ -1,5 +1,6 @@
 /* The C twin of pure.py: the module itself. region.c maps files and stores words, tables.c knows keys, rings and rows, scan.c
- * finds the members of a JSON object, headers.c sorts the headers of a request. Nothing releases the GIL: every call is shorter than handing it over would be. */
+ * finds the members of a JSON object, headers.c sorts the headers of a request, sampling.c weighs a sample of its body. Nothing
+ * releases the GIL: every call is shorter than handing it over would be. */
 
 #include "region.h"
 
@@ -7,6 +8,7 @@ static PyMethodDef functions[] = {
     {"members", members, METH_O, "The top-level members of a JSON object: (raw key, value start, value end)."},
     {"sort_headers", (PyCFunction)(void (*)(void))sort_headers, METH_FASTCALL,
      "Splits headers into a block to send on and notes to look at."},
+    {"weigh", (PyCFunction)(void (*)(void))weigh, METH_FASTCALL, "What a sample of a body weighs, each byte by a table."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -12,6 +12,7 @@ import os
 import threading
 
 from native_fastpath.headers import sort_headers as sort_headers
+from native_fastpath.sampling import weigh as weigh
 from native_fastpath.scan import members as members
 
 KEY_USED = 1

@@ -39,6 +39,7 @@ bool read_word_offset(const Region *region, PyObject *argument, uint64_t *offset
 
 PyObject *members(PyObject *module, PyObject *body);
 PyObject *sort_headers(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *weigh(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 extern PyType_Spec region_spec;
 
