@@ -1,0 +1,101 @@
+"""The cap: a Messages stream that may carry only so many output tokens.
+
+Owns the end of a stream whose budget ends before the answer does: what still fits goes on, then the open blocks are stopped, the
+message says `stop_reason: "max_tokens"` with its usage, and it stops, so that a client has a whole message. Knows nothing of
+budgets. It stands before the usage tap, which then reads the closing events as if the upstream had sent them.
+
+What has been streamed is estimated as in a stream that was cut (`usage_tap.estimated_output_tokens`): no upstream tells before
+its end. Only streams whose hold did not cover all of `max_tokens` come here, so every event may be decoded; events that fit are
+framed anew with the same name and data.
+"""
+
+from typing import Any
+
+import orjson
+
+from gateway.dialects import sse
+from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
+
+# Where the pieces of a content block carry their text.
+PIECES = ("text", "thinking", "partial_json", "data")
+
+
+class Cap:
+    """One stream that may carry `output_tokens_max`. `reached` is True once the closing events were given out."""
+
+    def __init__(self, output_tokens_max: int) -> None:
+        self._tokens_max = output_tokens_max
+        self._parser = sse.Parser()
+        self._open: list[int] = []
+        self._usage: dict[str, Any] = {}
+        self._text_bytes = 0
+        self._deltas = 0
+        self.reached = False
+
+    @property
+    def output_tokens(self) -> int:
+        """The estimate of what has gone on so far."""
+        return estimated_output_tokens(self._text_bytes, self._deltas)
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that are complete with `data` and still fit, and the closing ones after the last that does.
+
+        Raises sse.OverlongEvent.
+        """
+        if self.reached:
+            return b""
+        out: list[bytes] = []
+        for event in self._parser.feed(data):
+            if not self._fits(event):
+                self.reached = True
+                out.append(self._closing())
+                break
+            out.append(sse.frame(event.name, event.data))
+        return b"".join(out)
+
+    def _fits(self, event: sse.Event) -> bool:
+        if event.name not in (b"message_start", b"content_block_start", b"content_block_delta", b"content_block_stop"):
+            return True
+        decoded = _decoded(event.data)
+        if event.name == b"content_block_delta":
+            size = _text_bytes(decoded.get("delta"))
+            if estimated_output_tokens(self._text_bytes + size, self._deltas + 1) > self._tokens_max:
+                return False
+            self._text_bytes += size
+            self._deltas += 1
+        elif event.name == b"message_start":
+            message = decoded.get("message")
+            usage = message.get("usage") if isinstance(message, dict) else None
+            self._usage = usage if isinstance(usage, dict) else {}
+        elif type(decoded.get("index")) is int:
+            if event.name == b"content_block_start":
+                self._open.append(decoded["index"])
+            elif decoded["index"] in self._open:
+                self._open.remove(decoded["index"])
+        return True
+
+    def _closing(self) -> bytes:
+        # The upstream's own names for the input; null and nested figures stay as they were told.
+        usage = self._usage | {"output_tokens": self.output_tokens}
+        ends = [_frame("content_block_stop", index=index) for index in self._open]
+        ends.append(_frame("message_delta", delta={"stop_reason": "max_tokens", "stop_sequence": None}, usage=usage))
+        ends.append(_frame("message_stop"))
+        return b"".join(ends)
+
+
+def _frame(name: str, **members: object) -> bytes:
+    return sse.frame(name.encode(), orjson.dumps({"type": name, **members}))
+
+
+def _decoded(data: bytes) -> dict[str, Any]:
+    try:
+        decoded = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _text_bytes(delta: object) -> int:
+    if not isinstance(delta, dict):
+        return 0
+    return sum(len(delta[piece].encode("utf-8", "replace")) for piece in PIECES if isinstance(delta.get(piece), str))
