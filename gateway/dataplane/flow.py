@@ -111,10 +111,10 @@ class Flow:
 
     def _sent(self, _: object) -> None:
         self._pending = None
-        while self._waiting and self._pending is None:
+        while self._waiting and not self.slow:
             self._send_now(self._waiting.popleft())
         self._wake()
-        if self._pending is None:
+        if not self.slow:
             self.slow_since_ns = 0
             self._on_free()
 

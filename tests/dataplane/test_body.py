@@ -2,7 +2,10 @@
 
 import asyncio
 import gzip
+import tempfile
 import zlib
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,10 @@ from gateway.dataplane import body, headers
 from gateway.dataplane.body import INFLATE_PIECE_BYTES, ClientGone
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.passthrough import Passthrough
+from gateway.state.inflight import InflightRows
 from gateway.state.journal import Surface
+from gateway.state.shared import SharedFile
+from gateway.state.workers import WorkerSlot
 
 
 class Arriving:
@@ -40,9 +46,17 @@ class Arriving:
         return arriving
 
 
+@cache
+def rows() -> InflightRows:
+    """Rows of a slot that nobody else sees; none is opened."""
+    with tempfile.TemporaryDirectory() as folder:
+        shared = SharedFile.create(Path(folder) / "shared.map")
+        return InflightRows(WorkerSlot.claim(shared, Path(folder)))
+
+
 def relay() -> Passthrough:
     exchange = Exchange(Surface.MESSAGES, "POST", "/v1/messages", 0, 0)
-    return Passthrough(exchange, lambda _: asyncio.sleep(0), None, SystemClock())  # type: ignore[arg-type]  # no row is opened
+    return Passthrough(exchange, lambda _: asyncio.sleep(0), rows(), SystemClock())
 
 
 def read(arriving: Arriving, **said: str) -> bytes:

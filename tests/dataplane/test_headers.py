@@ -2,11 +2,14 @@
 
 import pytest
 
+from gateway.core.clock import SystemClock
 from gateway.dataplane import headers
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.headers import Said
 from gateway.state.journal import Surface
+from gateway.upstream.connections import Connections
 from gateway.upstream.providers import Upstream
+from gateway.upstream.transport.origin import Origin
 
 
 def said(*pairs: tuple[str, str]) -> Said:
@@ -19,7 +22,7 @@ def upstream(**changes: object) -> Upstream:
         "name": "anthropic",
         "dialect": "anthropic",
         "base_path": b"/base",
-        "connections": None,
+        "connections": Connections(Origin.unix(""), SystemClock(), max_open=1, idle_s=1.0, connect_timeout_s=1.0),
         "head_lines": (b"host: up\r\nx-api-key: one\r\n", b"host: up\r\nx-api-key: two\r\n"),
         "secrets": (),
     }

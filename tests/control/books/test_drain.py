@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.control.store import StoreError
+from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Settlement
+from gateway.state.journal import Flags, Settlement, Surface
 from tests.control.office import LAYOUT, MODEL, Office, Worker, settlement
 
 
@@ -221,4 +222,10 @@ def test_the_books_hold_what_the_record_held(office: Office, worker: Worker) -> 
     usage = {name: row.pop(name) for name in list(row) if name.endswith("_tokens")}
     assert Usage(**usage) == one.usage
     del row["cost_nanodollars"], row["price_list_id"]
+    row |= {
+        "surface": Surface(row["surface"]),
+        "outcome": Outcome(row["outcome"]),
+        "fault": FaultKind(row["fault"]),
+        "flags": Flags(row["flags"]),
+    }
     assert Settlement(**row, usage=one.usage) == one
