@@ -1,14 +1,17 @@
 # Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
-.PHONY: install install-dev run test check fmt bench load golden clean
+.PHONY: install install-dev compile interpreted run test check fmt bench load golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 STREAMS ?= 120
+COMPILED_TESTS := tests/contracts tests/dataplane tests/faults tests/rawhttp tests/state tests/upstream tests/workers
 # The first Python that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 SOURCES := $(wildcard native_fastpath/*.c native_fastpath/*.h) setup.py pyproject.toml
+# Directories of the modules that setup.py compiles, and whatever those import from them.
+HOT := $(wildcard gateway/dataplane/*.py gateway/state/*.py gateway/upstream/*.py gateway/upstream/*/*.py gateway/dialects/*/*.py)
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
@@ -26,13 +29,30 @@ $(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
 	@touch $@
 
-run: install
+# Compiled, the modules of a call take half the CPU. Without a C compiler the sources run as they are.
+compile: $(VENV)/compiled
+
+$(VENV)/compiled: $(VENV)/installed $(HOT) setup.py
+	@echo "Compiling the modules of a call; this takes about a minute, once."
+	@find gateway -name '*.so' -delete
+	@SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace >$(VENV)/compile.log 2>&1 \
+		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }
+	@touch $@
+
+interpreted:
+	@find gateway -name '*.so' -delete
+	@rm -f $(VENV)/compiled
+
+run: install compile
 	$(BIN)/gateway serve --port $(PORT) --mint
 
 # nginx stands in front of the gateway in some tests; without it (and without the rights to install it) they are skipped.
-test: install-dev
+# Everything runs on the sources; what serves a call runs once more as it is compiled.
+test: install-dev interpreted
 	@sh tools/debian nginx-light nginx || true
 	$(BIN)/pytest
+	@$(MAKE) --no-print-directory compile
+	$(BIN)/pytest -q $(COMPILED_TESTS)
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -44,15 +64,16 @@ fmt: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install-dev
+bench: install-dev compile
 	@sh tools/debian nginx-light nginx || true
 	$(BIN)/python -m loadtest.bench
 
-load: install-dev
+load: install-dev compile
 	$(BIN)/python -m loadtest.load --streams $(STREAMS)
 
 golden: install-dev
 	$(BIN)/python -m tests.golden.anthropic.write
 
 clean:
-	rm -rf $(VENV) build *.egg-info native_fastpath/*.so
+	find gateway -name '*.so' -delete
+	rm -rf $(VENV) build *.egg-info native_fastpath/*.so gateway.compiled*

@@ -5,6 +5,15 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from gateway.compiled import REMEDY, stale
+
+
+def pytest_configure() -> None:
+    """Tests of a compiled module say nothing about a source that was edited since."""
+    edited = stale()
+    if edited:
+        pytest.exit(f"{', '.join(edited)} changed after being compiled: {REMEDY}", returncode=2)
+
 
 @pytest.fixture(autouse=True)
 def _log_of_its_own() -> Iterator[None]:

@@ -16,7 +16,7 @@ PACKAGES = ("gateway", "native_fastpath")
 # From the bottom up. A part may import what lies below it, never what lies beside or above it; so the two planes never meet.
 LAYERS = (
     {"native_fastpath"},
-    {"core"},
+    {"core", "compiled"},
     {"dialects", "catalog", "tokens"},
     {"settings"},
     {"state"},

@@ -19,7 +19,7 @@ import click
 import orjson
 
 import native_fastpath
-from gateway import settings
+from gateway import compiled, settings
 from gateway.catalog.providers import Origin, Provider
 from gateway.cli.table import print_table
 from gateway.control.store import StoreError
@@ -103,6 +103,13 @@ def program() -> Iterator[Finding]:
     fast = native_fastpath.IMPLEMENTATION == "native"
     reason = "switched off by NATIVE_FASTPATH" if os.environ.get("NATIVE_FASTPATH") == "off" else "the C extension was not built"
     yield Finding("native_fastpath", OK if fast else NOTE, "native" if fast else f"pure Python: {reason}")
+    edited = compiled.stale()
+    if edited:
+        yield Finding("compiled modules", PROBLEM, f"{', '.join(edited)} changed since: {compiled.REMEDY}")
+    else:
+        count = len(compiled.compiled())
+        said = f"{count}, in which a call takes half the CPU" if count else "none; `make compile` halves the CPU of a call"
+        yield Finding("compiled modules", OK if count else NOTE, said)
     yield Finding("python", OK if sys.version_info >= PYTHON_MIN else PROBLEM, platform.python_version())
     for package in ("sluice-gateway", "granian"):
         try:

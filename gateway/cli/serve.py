@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gateway import settings
+from gateway import compiled, settings
 from gateway.settings import Settings, SettingsError
 
 
@@ -33,6 +33,10 @@ def serve(
     except SettingsError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
+        sys.exit(1)
+    edited = compiled.stale()
+    if edited:
+        click.echo(f"gateway: {', '.join(edited)} changed after being compiled: {compiled.REMEDY}", err=True)
         sys.exit(1)
     # Imported here: a command with a mistake in its settings should say so at once.
     from gateway.control.process import configure_log
