@@ -145,18 +145,24 @@ class Region:
     def ring_append(self, ring_offset: int, record: bytes) -> bool:
         """Appends one record; False when the ring is full. One single producer.
 
+        A record may be shorter than its place, by whole words: a word of zero follows it then, and behind that lies what was
+        there before.
+
         A ring is {u64 head at 0, u64 tail at 64, u64 capacity at 128, u64 record size at 136}, slots from 192 on, each {u64
         sequence, record}. Head and tail count records since the beginning; the record number n lies in slot n modulo capacity
         and has sequence n + 1. Head is stored last: a producer that dies half-way has appended nothing.
         """
         head, tail, capacity, record_size = self._ring(ring_offset)
         _check_bytes(record)
-        if len(record) != record_size:
-            raise ValueError(f"a record of this ring has {record_size} bytes")
+        if not record or len(record) & 7 or len(record) > record_size:
+            raise ValueError(f"a record of this ring has whole words and up to {record_size} bytes")
         if (head - tail) & _WORD_MASK == capacity:
             return False
         slot = ring_offset + RING_HEADER + (head & (capacity - 1)) * (record_size + 8)
-        self._map[slot + 8 : slot + 8 + record_size] = record
+        end = slot + 8 + len(record)
+        self._map[slot + 8 : end] = record
+        if len(record) < record_size:
+            self._words[end >> 3] = 0
         self._words[slot >> 3] = self._words[ring_offset >> 3] = (head + 1) & _WORD_MASK
         return True
 

@@ -86,6 +86,7 @@ def _record(exchange: Exchange, outcome: Outcome, usage: Usage, flags: int, dura
         exchange.attempts,
         exchange.credential,
         exchange.surface,
+        caller.workspace_id if caller is not None else 0,
         usage,
         exchange.request_bytes,
         exchange.response_bytes,
@@ -95,4 +96,8 @@ def _record(exchange: Exchange, outcome: Outcome, usage: Usage, flags: int, dura
         exchange.upstream_request_id,
         exchange.method,
         upstream.name if upstream is not None else "",
+        0,
+        0,
+        0,
+        0,
     )

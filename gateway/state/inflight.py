@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.state.layout import RECORD_BYTES, ROW_BYTES, Layout
+from gateway.state.layout import HOLDS_AT, RECORD_BYTES, ROW_BYTES, Layout
 from gateway.state.workers import WorkerSlot, WorkerTable
 from native_fastpath import ROW_HEADER, Region
 
@@ -128,7 +128,10 @@ class InflightTable:
 
     def free_orphan(self, orphan: Orphan) -> bool:
         """Frees the row for the slot's present owner, once it is settled. False when it was freed before."""
-        return self._region.compare_swap(self._layout.row_at(orphan.slot, orphan.row), orphan.epoch, 0)
+        offset = self._layout.row_at(orphan.slot, orphan.row)
+        if self._region.load(offset) == orphan.epoch:
+            self._region.store(offset + HOLDS_AT, 0)
+        return self._region.compare_swap(offset, orphan.epoch, 0)
 
     def count(self, slot: int) -> int:
         """Rows in use in a slot, orphans included."""

@@ -1,11 +1,12 @@
 """The usage journal: one settlement per request, fixed size, in one ring per worker slot.
 
 A worker appends with plain stores; the control plane reads, makes the records durable together with the ring's sequence
-number, and only then releases the places. This module owns the record's form and both ends of a ring; it knows neither prices
-nor SQLite.
+number, and only then releases the places. Behind a settlement lie its charges: which limits the request was counted against, in
+which window, with which amount. This module owns the form of both and both ends of a ring; it knows neither prices nor SQLite.
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.layout import RECORD_BYTES, Layout
+from gateway.state.layout import CHARGES_MAX, RECORD_BYTES, RING_RECORD_BYTES, Layout
 from gateway.state.workers import WorkerSlot
 from native_fastpath import Region
 
@@ -24,8 +25,15 @@ TEXTS_REMEMBERED_MAX = 4096
 _U32_MAX = 2**32 - 1
 _NO_TTFT = _U32_MAX
 _I64_MAX = 2**63 - 1
-_RECORD = struct.Struct("<16sqIIIHBBBBBB4x7q64s64s64s64s8s16s")
+_U64_MAX = 2**64 - 1
+_RECORD = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
 assert _RECORD.size == RECORD_BYTES
+_COUNT = struct.Struct("<Q")
+_CHARGE = struct.Struct("<IIq")
+assert RECORD_BYTES + _COUNT.size + CHARGES_MAX * _CHARGE.size == RING_RECORD_BYTES
+
+# The limit's number in the books, the Unix time at which the window began (0 for a window without an end), the amount.
+Charge = tuple[int, int, int]
 
 
 class Surface(IntEnum):
@@ -60,14 +68,16 @@ class Settlement:
     """How one request ended and what it took.
 
     `started_ns` is wall clock; `ttft_us` is None when no content was sent; `credential` is the index of the upstream
-    credential. Texts longer than their place are cut at a character: 64 bytes of UTF-8, method 8, provider 16. NUL bytes at
-    their end are lost.
+    credential. `held_nanodollars` and `held_tokens` are the worst case that was held before sending, `price_tag` the first
+    64 bits of the version of the price list that made `cost_nanodollars`. Texts longer than their place are cut at a character:
+    64 bytes of UTF-8, method 8, provider 16. NUL bytes at their end are lost.
     """
 
     request_id: bytes
     started_ns: int
     outcome: Outcome
     surface: Surface = Surface.OTHER
+    workspace_id: int = 0
     duration_us: int = 0
     ttft_us: int | None = None
     key_id: int = 0
@@ -85,9 +95,13 @@ class Settlement:
     upstream_request_id: str = ""
     method: str = ""
     provider: str = ""
+    cost_nanodollars: int = 0
+    held_nanodollars: int = 0
+    held_tokens: int = 0
+    price_tag: int = 0
 
     def pack(self) -> bytes:
-        """The record of 384 bytes. Figures out of range are clamped to it, so this never fails on what a request brought."""
+        """The record of 416 bytes. Figures out of range are clamped to it, so this never fails on what a request brought."""
         return pack(
             self.request_id,
             self.started_ns,
@@ -101,6 +115,7 @@ class Settlement:
             self.attempts,
             self.credential,
             self.surface,
+            self.workspace_id,
             self.usage,
             self.request_bytes,
             self.response_bytes,
@@ -110,6 +125,10 @@ class Settlement:
             self.upstream_request_id,
             self.method,
             self.provider,
+            self.cost_nanodollars,
+            self.held_nanodollars,
+            self.held_tokens,
+            self.price_tag,
         )
 
     @classmethod
@@ -129,15 +148,20 @@ class Settlement:
             attempts=facts[9],
             credential=facts[10],
             surface=_SURFACES[facts[11]],
-            usage=Usage(*facts[12:17]),
-            request_bytes=facts[17],
-            response_bytes=facts[18],
-            model_asked=facts[19],
-            model_served=facts[20],
-            path=facts[21],
-            upstream_request_id=facts[22],
-            method=facts[23],
-            provider=facts[24],
+            workspace_id=facts[12],
+            usage=Usage(*facts[13:18]),
+            request_bytes=facts[18],
+            response_bytes=facts[19],
+            model_asked=facts[20],
+            model_served=facts[21],
+            path=facts[22],
+            upstream_request_id=facts[23],
+            method=facts[24],
+            provider=facts[25],
+            cost_nanodollars=facts[26],
+            held_nanodollars=facts[27],
+            held_tokens=facts[28],
+            price_tag=facts[29],
         )
 
 
@@ -154,6 +178,7 @@ def pack(
     attempts: int,
     credential: int,
     surface: int,
+    workspace_id: int,
     usage: Usage,
     request_bytes: int,
     response_bytes: int,
@@ -163,6 +188,10 @@ def pack(
     upstream_request_id: str,
     method: str,
     provider: str,
+    cost_nanodollars: int,
+    held_nanodollars: int,
+    held_tokens: int,
+    price_tag: int,
 ) -> bytes:
     """A record from its facts, in the record's order: what `Settlement.pack` does, without the object between.
 
@@ -180,7 +209,8 @@ def pack(
         _encoded(provider),
     )
     try:
-        if fresh | read | written_5m | written_1h | output | request_bytes | response_bytes >= 0:
+        counted = fresh | read | written_5m | written_1h | output | request_bytes | response_bytes
+        if counted | cost_nanodollars | held_nanodollars | held_tokens >= 0:
             return _RECORD.pack(
                 request_id,
                 started_ns,
@@ -194,6 +224,7 @@ def pack(
                 attempts,
                 credential,
                 surface,
+                workspace_id,
                 fresh,
                 read,
                 written_5m,
@@ -202,6 +233,10 @@ def pack(
                 request_bytes,
                 response_bytes,
                 *texts,
+                cost_nanodollars,
+                held_nanodollars,
+                held_tokens,
+                price_tag,
             )
     except struct.error:
         pass
@@ -220,33 +255,58 @@ def pack(
         _clamp(attempts, 0, 255),
         _clamp(credential, 0, 255),
         surface,
+        _clamp(workspace_id, 0, _U32_MAX),
         *(_clamp(count, 0, _I64_MAX) for count in counts),
         *texts,
+        *(_clamp(amount, 0, _I64_MAX) for amount in (cost_nanodollars, held_nanodollars, held_tokens)),
+        _clamp(price_tag, 0, _U64_MAX),
     )
 
 
 def unpack(record: bytes) -> tuple[Any, ...]:
     """The facts of a record, in the order of `pack` but with the five token figures in place of the usage; plain integers.
 
-    Raises ValueError when the bytes are not a record.
+    Charges behind the record are passed over. Raises ValueError when the bytes are not a record.
     """
-    if len(record) != RECORD_BYTES:
-        raise ValueError(f"a settlement has {RECORD_BYTES} bytes, not {len(record)}")
-    facts = _RECORD.unpack(record)
+    if len(record) != RECORD_BYTES and len(record) != RING_RECORD_BYTES:
+        raise ValueError(f"a settlement has {RECORD_BYTES} bytes, or {RING_RECORD_BYTES} with its charges, not {len(record)}")
+    facts = _RECORD.unpack_from(record)
     if facts[6] not in _OUTCOMES or facts[11] not in _SURFACES or facts[7] not in _FAULTS:
         raise ValueError("a settlement has an unknown outcome, surface or fault")
     ttft_us = facts[3]
     return (
         *facts[:3],
         None if ttft_us == _NO_TTFT else ttft_us,
-        *facts[4:19],
-        _decoded(facts[19]),
+        *facts[4:20],
         _decoded(facts[20]),
         _decoded(facts[21]),
-        _text(facts[22]),
-        _decoded(facts[23]),
+        _decoded(facts[22]),
+        _text(facts[23]),
         _decoded(facts[24]),
+        _decoded(facts[25]),
+        *facts[26:],
     )
+
+
+def charges(record: bytes) -> tuple[Charge, ...]:
+    """What a ring's record was charged to; nothing for a bare settlement. Raises ValueError when it claims too many."""
+    if len(record) <= RECORD_BYTES:
+        return ()
+    (count,) = _COUNT.unpack_from(record, RECORD_BYTES)
+    if not count:
+        return ()
+    start = RECORD_BYTES + _COUNT.size
+    end = start + count * _CHARGE.size
+    if count > CHARGES_MAX or end > len(record):
+        raise ValueError("a settlement claims more charges than there is room for")
+    return tuple(_CHARGE.iter_unpack(record[start:end]))
+
+
+def charged(record: bytes, amounts: Sequence[Charge]) -> bytes:
+    """A settlement with its charges behind it, in the form that `charges` reads; for records that no worker wrote."""
+    if len(record) != RECORD_BYTES or len(amounts) > CHARGES_MAX:
+        raise ValueError(f"a settlement has {RECORD_BYTES} bytes and at most {CHARGES_MAX} charges")
+    return b"".join((record, _COUNT.pack(len(amounts)), *(_CHARGE.pack(*amount) for amount in amounts)))
 
 
 class RingWriter:
@@ -259,7 +319,10 @@ class RingWriter:
         self._offset = slot.layout.ring_at(slot.index)
 
     def append(self, record: bytes) -> bool:
-        """Appends a packed settlement; False when the ring is full, which means that the books are down."""
+        """Appends a packed settlement, alone or `charged`; False when the ring is full, which means that the books are down.
+
+        One that holds something of limits is appended by `Limits.settle`, which knows its charges.
+        """
         return self._region.ring_append(self._offset, record)
 
     def free(self) -> int:
@@ -293,7 +356,9 @@ class RingReader:
         return self._region.load(self._offset) - self.sequence
 
     def read(self, limit: int) -> list[bytes]:
-        """Up to `limit` oldest records, which stay in. ValueError when the oldest one is damaged: `release(1)` passes over it."""
+        """Up to `limit` oldest records with their charges, 808 bytes each, which stay in. ValueError when the
+        oldest one is damaged: `release(1)` passes over it.
+        """
         return self._region.ring_read(self._offset, limit)
 
     def release(self, count: int) -> None:

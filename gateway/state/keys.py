@@ -8,7 +8,7 @@ half-way. Versions never go back, which lets a reader keep decoded rows as long 
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from gateway.state.layout import KEY_BYTES, KEY_COUNT_AT, Layout
@@ -20,7 +20,7 @@ CACHED_ROWS_MAX = 8192  # bounds a worker's memory; past it the cache starts ane
 _NEVER_USED, _TOMBSTONE = 0, 2
 _VERSION_AT = 40
 _COPIES_AT = 48
-_COPY = struct.Struct("=IIQB7x")  # key id, workspace id, expires at, state
+_COPY = struct.Struct("=IIQB3xI")  # key id, workspace id, expires at, state, limits
 _COPY_BYTES = 32
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -35,12 +35,17 @@ class KeyState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """What a worker must know of a key. `expires_at_s` is Unix time; 0 means never."""
+    """What a worker must know of a key.
+
+    `expires_at_s` is Unix time, 0 means never. `limits` says where the chain of the key's limits begins (the reference of an
+    anchor, see limits.py), 0 means that it has none.
+    """
 
     key_id: int
     workspace_id: int
     state: KeyState
     expires_at_s: int
+    limits: int = 0
 
 
 class KeyTableFullError(Exception):
@@ -91,7 +96,7 @@ class KeyTable:
         row = self._read(digest)
         if row is None:
             return False
-        self.put(digest, KeyRow(row.key_id, row.workspace_id, KeyState.REVOKED, row.expires_at_s))
+        self.put(digest, replace(row, state=KeyState.REVOKED))
         return True
 
     def clear(self) -> None:
@@ -125,8 +130,8 @@ class KeyTable:
             same = region.load(offset) == KEY_USED and region.read(offset + 8, DIGEST_BYTES) == digest
             if same and region.load(offset + _VERSION_AT) == version:
                 break
-        key_id, workspace_id, expires_at_s, state = _COPY.unpack(copy)
-        row = KeyRow(key_id, workspace_id, KeyState(state), expires_at_s)
+        key_id, workspace_id, expires_at_s, state, limits = _COPY.unpack(copy)
+        row = KeyRow(key_id, workspace_id, KeyState(state), expires_at_s, limits)
         if len(self._cached) >= CACHED_ROWS_MAX:
             self._cached.clear()
         self._cached[digest] = (offset + _VERSION_AT, version, row)
@@ -160,6 +165,9 @@ class KeyTable:
 
 
 def _packed(row: KeyRow) -> bytes:
-    if not (0 < row.key_id <= _U32_MAX and 0 <= row.workspace_id <= _U32_MAX and 0 <= row.expires_at_s <= _U64_MAX):
+    numbers = (row.workspace_id, row.limits)
+    if not 0 < row.key_id <= _U32_MAX or not all(0 <= number <= _U32_MAX for number in numbers):
         raise ValueError(f"a key row is out of range: {row}")
-    return _COPY.pack(row.key_id, row.workspace_id, row.expires_at_s, row.state)
+    if not 0 <= row.expires_at_s <= _U64_MAX:
+        raise ValueError(f"a key row is out of range: {row}")
+    return _COPY.pack(row.key_id, row.workspace_id, row.expires_at_s, row.state, row.limits)

@@ -11,23 +11,32 @@ from dataclasses import dataclass
 from native_fastpath import RING_HEADER, ROW_HEADER
 
 MAGIC = int.from_bytes(b"SLUICE\x00\x01", "little")
-VERSION = 1  # count up with every change of a size, an order or a meaning
+VERSION = 2  # count up with every change of a size, an order or a meaning
 
-RECORD_BYTES = 384  # one settlement, see journal.py
+RECORD_BYTES = 416  # one settlement, see journal.py
+CHARGES_MAX = 24  # limits that one request is counted against: eight behind each of three anchors, see limits.py
+RING_RECORD_BYTES = RECORD_BYTES + 8 + 16 * CHARGES_MAX  # a settlement and its charges, see journal.py
 HEADER_BYTES = 4096
 WORKER_BYTES = 64  # a cache line of its own for each slot's writer
 COUNTER_BYTES = 512  # 64 words, see counters.py
 KEY_BYTES = 128  # see keys.py
-ROW_BYTES = ROW_HEADER + 2 * RECORD_BYTES  # two copies, so that a rewrite is seen whole or not at all
-RING_SLOT_BYTES = 8 + RECORD_BYTES
+HOLDS_AT = ROW_HEADER + 2 * RECORD_BYTES  # two copies, so that a rewrite is seen whole or not at all
+ROW_BYTES = HOLDS_AT + 32 + 32 * CHARGES_MAX  # then what the request holds of its limits, see inflight.py
+RING_SLOT_BYTES = 8 + RING_RECORD_BYTES
+LIMIT_BYTES = 128  # two cache lines, see limits.py
+UNDO_BYTES = 1408  # 32 of header and 56 for each row that one change can touch, in whole cache lines
+PATTERN_BYTES = 64
+PATTERNS_MAX = 56
 
 # Words of the header that change while the file is in use; the control plane or the supervisor writes them.
 DRAINING_AT = 1024
 GENERATION_AT = 1032
 KEY_COUNT_AT = 1040
+CONTROL_EPOCH_AT = 1048  # counts the control planes that have opened the limit table
+PATTERN_GENERATION_AT = 1056  # counts the changes of the pattern table
 
 _PAGE = 4096
-_HEADER = struct.Struct("=9Q")  # magic, version, total size, identity, keys, slots, rows, ring, record bytes
+_HEADER = struct.Struct("=10Q")  # magic, version, total size, identity, keys, slots, rows, ring, limits, record bytes
 HEADER_STRUCT_BYTES = _HEADER.size
 
 
@@ -43,6 +52,7 @@ class Layout:
     slots: int = 32
     rows_per_slot: int = 2048
     ring_capacity: int = 8192
+    limits_capacity: int = 4 * 65536
 
     def __post_init__(self) -> None:
         powers = (self.keys_capacity, self.ring_capacity)
@@ -50,6 +60,8 @@ class Layout:
             raise ValueError("keys_capacity and ring_capacity must be powers of two up to 2^24")
         if not (1 <= self.slots <= 1024 and 1 <= self.rows_per_slot <= 1 << 20):
             raise ValueError("slots must be 1 to 1024, rows_per_slot 1 to 2^20")
+        if not 2 <= self.limits_capacity <= 1 << 20:
+            raise ValueError("limits_capacity must be 2 to 2^20")
 
     @property
     def workers_at(self) -> int:
@@ -76,8 +88,20 @@ class Layout:
         return _page_up(RING_HEADER + self.ring_capacity * RING_SLOT_BYTES)
 
     @property
-    def size(self) -> int:
+    def limits_at(self) -> int:
         return self.rings_at + self.slots * self.ring_bytes
+
+    @property
+    def undo_at(self) -> int:
+        return _page_up(self.limits_at + self.limits_capacity * LIMIT_BYTES)
+
+    @property
+    def patterns_at(self) -> int:
+        return _page_up(self.undo_at + (self.slots + 1) * UNDO_BYTES)
+
+    @property
+    def size(self) -> int:
+        return _page_up(self.patterns_at + PATTERNS_MAX * PATTERN_BYTES)
 
     def worker_at(self, slot: int) -> int:
         return self.workers_at + self._slot(slot) * WORKER_BYTES
@@ -93,10 +117,14 @@ class Layout:
     def ring_at(self, slot: int) -> int:
         return self.rings_at + self._slot(slot) * self.ring_bytes
 
+    def undo_of(self, slot: int) -> int:
+        """The undo log of a slot's owner; the one behind the last slot's is the control plane's."""
+        return self.undo_at + (slot if slot == self.slots else self._slot(slot)) * UNDO_BYTES
+
     def header(self, identity: int) -> bytes:
         """The fixed part of the header. `identity` tells one incarnation of the file from the next."""
-        counts = (self.keys_capacity, self.slots, self.rows_per_slot, self.ring_capacity, RECORD_BYTES)
-        return _HEADER.pack(MAGIC, VERSION, self.size, identity, *counts)
+        counts = (self.keys_capacity, self.slots, self.rows_per_slot, self.ring_capacity, self.limits_capacity)
+        return _HEADER.pack(MAGIC, VERSION, self.size, identity, *counts, RECORD_BYTES)
 
     def _slot(self, slot: int) -> int:
         if not 0 <= slot < self.slots:
@@ -108,13 +136,13 @@ def read_header(header: bytes, file_size: int) -> tuple[Layout, int]:
     """Layout and identity of a file from its first bytes. Raises LayoutError, which says what does not fit."""
     if len(header) < _HEADER.size:
         raise LayoutError("too short to be a shared file")
-    magic, version, size, identity, keys, slots, rows, ring, record_bytes = _HEADER.unpack_from(header)
+    magic, version, size, identity, *counts, record_bytes = _HEADER.unpack_from(header)
     if magic != MAGIC:
         raise LayoutError("not a shared file")
     if version != VERSION or record_bytes != RECORD_BYTES:
         raise LayoutError(f"a shared file of version {version}; this gateway writes version {VERSION}")
     try:
-        layout = Layout(keys, slots, rows, ring)
+        layout = Layout(*counts)
     except ValueError as error:
         raise LayoutError(f"the header is damaged: {error}") from None
     if size != layout.size or size != file_size:

@@ -34,7 +34,15 @@ from gateway.state.counters import CounterTable
 from gateway.state.inflight import InflightTable
 from gateway.state.journal import Journal
 from gateway.state.keys import KeyTable
-from gateway.state.layout import DRAINING_AT, GENERATION_AT, HEADER_STRUCT_BYTES, RECORD_BYTES, Layout, LayoutError, read_header
+from gateway.state.layout import (
+    DRAINING_AT,
+    GENERATION_AT,
+    HEADER_STRUCT_BYTES,
+    RING_RECORD_BYTES,
+    Layout,
+    LayoutError,
+    read_header,
+)
 from gateway.state.workers import WorkerTable
 from native_fastpath import Region
 
@@ -76,7 +84,9 @@ class SharedFile:
                 os.ftruncate(descriptor, layout.size)
                 os.pwrite(descriptor, layout.header(identity), 0)
                 for slot in range(layout.slots):
-                    os.pwrite(descriptor, struct.pack("=2Q", layout.ring_capacity, RECORD_BYTES), layout.ring_at(slot) + 128)
+                    ring = struct.pack("=2Q", layout.ring_capacity, RING_RECORD_BYTES)
+                    os.pwrite(descriptor, ring, layout.ring_at(slot) + 128)
+                os.pwrite(descriptor, struct.pack("=2Q", 1, layout.limits_capacity), layout.limits_at)
             finally:
                 os.close(descriptor)
             os.rename(temporary, path)

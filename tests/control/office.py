@@ -24,7 +24,7 @@ from gateway.state.layout import Layout
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 
-LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64)
+LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64, limits_capacity=4096)
 MODEL = "claude-sonnet-4-5"
 STARTED_NS = 1_795_000_000_000_000_000
 

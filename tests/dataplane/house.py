@@ -22,7 +22,7 @@ from gateway.state.layout import Layout
 from gateway.state.pepper import load_pepper
 from gateway.state.shared import SharedFile
 
-LAYOUT = Layout(keys_capacity=64, slots=2, rows_per_slot=64, ring_capacity=4096)
+LAYOUT = Layout(keys_capacity=64, slots=2, rows_per_slot=64, ring_capacity=4096, limits_capacity=4096)
 KEY = "sk-test-caller"
 SECRET = "sk-ant-upstream-secret"
 KEY_ID = 7

@@ -115,11 +115,19 @@ def test_counts_go_on_past_the_largest_word(region: Any) -> None:
     assert region.load(RING + 64) == 2
 
 
-@pytest.mark.parametrize("wrong", [b"", bytes(15), bytes(17)])
-def test_records_of_another_size_are_refused(region: Any, wrong: bytes) -> None:
+@pytest.mark.parametrize("wrong", [b"", bytes(7), bytes(15), bytes(17), bytes(24)])
+def test_records_of_parts_of_words_and_longer_ones_are_refused(region: Any, wrong: bytes) -> None:
     make_ring(region)
-    with pytest.raises(ValueError, match="16 bytes"):
+    with pytest.raises(ValueError, match="up to 16 bytes"):
         region.ring_append(RING, wrong)
+
+
+def test_a_shorter_record_ends_in_a_word_of_zero(region: Any) -> None:
+    make_ring(region, capacity=1, record_size=32)
+    for written, read in ((b"a" * 32, b"a" * 32), (b"b" * 8, b"b" * 8 + bytes(8) + b"a" * 16), (b"c" * 24, b"c" * 24 + bytes(8))):
+        assert region.ring_append(RING, written)
+        assert region.ring_read(RING, 1) == [read]
+        region.ring_release(RING, 1)
 
 
 def test_a_damaged_record_stops_reading_where_it_lies(region: Any) -> None:

@@ -1,5 +1,6 @@
 """The settlement record, and both ends of a ring."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, RingWriter, Settlement, Surface
+from gateway.state.journal import Flags, RingWriter, Settlement, Surface, charged, charges
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from tests.state.conftest import Start, kill, numbered
@@ -24,6 +25,7 @@ FULL = Settlement(
     duration_us=4_000_000_000,
     ttft_us=123_456,
     key_id=4_294_967_295,
+    workspace_id=4_294_967_294,
     status=200,
     fault=FaultKind.TRUNCATED,
     flags=Flags.STREAM | Flags.OUTPUT_ESTIMATED,
@@ -38,18 +40,23 @@ FULL = Settlement(
     upstream_request_id="req_011CSHoEeqs5C35K2UUqR7Fy",
     method="OPTIONS",
     provider="sixteen-bytes-pr",
+    cost_nanodollars=I64_MAX,
+    held_nanodollars=7,
+    held_tokens=8,
+    price_tag=2**64 - 1,
 )
 
 
 def test_the_bytes_of_a_record() -> None:
     record = FULL.pack()
-    assert len(record) == 384
+    assert len(record) == 416
     assert record[:16] == bytes(range(16))
     assert int.from_bytes(record[16:24], "little") == FULL.started_ns
     assert record[36:44] == b"\xc8\x00\x04\x0f\x05\x03\xff\x01"
-    assert record[44:48] == bytes(4)
+    assert record[44:48] == b"\xfe\xff\xff\xff"
     assert record[104:109] == b"asked"
     assert record[360:384] == b"OPTIONS\0sixteen-bytes-pr"
+    assert struct.unpack("<4Q", record[384:]) == (I64_MAX, 7, 8, 2**64 - 1)
 
 
 def test_every_field_comes_back() -> None:
@@ -73,19 +80,25 @@ def test_anything_packs_and_comes_back_within_range(data: st.DataObject) -> None
             "duration_us",
             "ttft_us",
             "key_id",
+            "workspace_id",
             "status",
             "attempts",
             "credential",
             "request_bytes",
             "response_bytes",
+            "cost_nanodollars",
+            "held_nanodollars",
+            "held_tokens",
+            "price_tag",
         )
     }
     names = ("model_asked", "model_served", "path", "upstream_request_id", "method", "provider")
     fields |= {name: data.draw(texts) for name in names}
     usage = Usage(*(data.draw(numbers) for _ in range(5)))
     back = Settlement.unpack(numbered(1, usage=usage, **fields).pack())
-    limits = {"duration_us": 2**32 - 1, "key_id": 2**32 - 1, "status": 65535, "attempts": 255, "credential": 255}
-    for name in ("duration_us", "key_id", "status", "attempts", "credential", "request_bytes", "response_bytes"):
+    limits = {"duration_us": 2**32 - 1, "key_id": 2**32 - 1, "workspace_id": 2**32 - 1, "status": 65535, "attempts": 255}
+    limits |= {"credential": 255, "price_tag": 2**64 - 1}
+    for name in fields.keys() - {"started_ns", "ttft_us", *names}:
         assert getattr(back, name) == min(max(fields[name], 0), limits.get(name, I64_MAX))
     for name in ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens"):
         assert getattr(back.usage, name) == min(max(getattr(usage, name), 0), I64_MAX)
@@ -98,13 +111,16 @@ def test_anything_packs_and_comes_back_within_range(data: st.DataObject) -> None
         assert getattr(back, name) == expected.rstrip("\0")
 
 
-@pytest.mark.parametrize("name", ["request_bytes", "response_bytes", *Usage.__slots__])
+OTHER_FIGURES = ("request_bytes", "response_bytes", "cost_nanodollars", "held_nanodollars", "held_tokens", "price_tag")
+
+
+@pytest.mark.parametrize("name", [*OTHER_FIGURES, *Usage.__slots__])
 def test_one_negative_figure_alone_becomes_zero(name: str) -> None:
-    settlement = numbered(1, usage=Usage(5, 5, 5, 5, 5), request_bytes=5, response_bytes=5)
+    settlement = numbered(1, usage=Usage(5, 5, 5, 5, 5), **dict.fromkeys(OTHER_FIGURES, 5))
     setattr(settlement.usage if name in Usage.__slots__ else settlement, name, -1)
     back = Settlement.unpack(settlement.pack())
     figures = {field: getattr(back.usage, field) for field in Usage.__slots__}
-    figures |= {"request_bytes": back.request_bytes, "response_bytes": back.response_bytes}
+    figures |= {figure: getattr(back, figure) for figure in OTHER_FIGURES}
     assert figures == dict.fromkeys(figures, 5) | {name: 0}
 
 
@@ -130,8 +146,40 @@ def test_what_is_no_record_is_refused(at: int, value: int) -> None:
     with pytest.raises(ValueError, match="unknown"):
         Settlement.unpack(bytes(record))
     for wrong in (b"", FULL.pack()[:-1], FULL.pack() + b"\0"):
-        with pytest.raises(ValueError, match="384 bytes"):
+        with pytest.raises(ValueError, match="416 bytes"):
             Settlement.unpack(wrong)
+
+
+CHARGES = ((1, 1_795_000_000, 1), (2**32 - 1, 0, -5), (7, 2**32 - 1, I64_MAX))
+
+
+def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> None:
+    record = FULL.pack()
+    assert charges(record) == charges(charged(record, ())) == ()
+    with_them = charged(record, CHARGES)
+    assert with_them[416:440] == (3).to_bytes(8, "little") + struct.pack("<IIq", *CHARGES[0])
+    assert charges(with_them) == CHARGES
+    slot = WorkerSlot.claim(shared, run_dir)
+    writer = RingWriter(slot)
+    for written in [with_them, record] * 12:
+        assert writer.append(written)
+        (read,) = shared.journal.readers[0].read(1)
+        shared.journal.readers[0].release(1)
+        assert len(read) == 808
+        assert Settlement.unpack(read) == FULL
+        assert charges(read) == charges(written)
+    slot.release()
+
+
+def test_charges_that_cannot_be_are_refused() -> None:
+    record = FULL.pack()
+    assert len(charges(charged(record, CHARGES[:1] * 24))) == 24
+    for wrong in (record + (25).to_bytes(8, "little") + bytes(400), charged(record, CHARGES)[:-1]):
+        with pytest.raises(ValueError, match="more charges"):
+            charges(wrong)
+    for bare, amounts in ((record, CHARGES[:1] * 25), (record[:-1], ()), (charged(record, ()), ())):
+        with pytest.raises(ValueError, match="at most 24 charges"):
+            charged(bare, amounts)
 
 
 def test_a_ring_from_writer_to_reader(shared: SharedFile, run_dir: Path) -> None:
@@ -141,11 +189,11 @@ def test_a_ring_from_writer_to_reader(shared: SharedFile, run_dir: Path) -> None
     assert [writer.append(record) for record in records] == [True] * 16 + [False]
     assert writer.free() == 0
     assert (reader.slot, reader.sequence, reader.depth) == (0, 0, 16)
-    assert reader.read(3) == records[:3]
+    assert [record[:416] for record in reader.read(3)] == records[:3]
     reader.release(3)
     assert (reader.sequence, reader.depth, writer.free()) == (3, 13, 3)
     assert writer.append(records[16])
-    assert reader.read(100) == records[3:]
+    assert [record[:416] for record in reader.read(100)] == records[3:]
     assert [other.depth for other in shared.journal.readers[1:]] == [0, 0, 0]
     slot.release()
 
@@ -160,7 +208,7 @@ def test_records_stored_before_a_crash_are_not_read_again(shared: SharedFile, ru
     assert after_crash.skip_to(stored) == 3
     assert after_crash.skip_to(stored) == 0
     assert after_crash.skip_to(1) == 0
-    assert after_crash.read(10) == [numbered(number).pack() for number in (3, 4)]
+    assert [record[:416] for record in after_crash.read(10)] == [numbered(number).pack() for number in (3, 4)]
     with pytest.raises(ValueError, match="more records released"):
         after_crash.skip_to(99)
     slot.release()

@@ -30,11 +30,11 @@ def test_what_is_put_is_found_in_every_mapping(shared: SharedFile) -> None:
 def test_changes_are_seen_at_the_very_next_call(shared: SharedFile) -> None:
     worker = SharedFile.open(shared.path)
     for expires_at_s in range(5):
-        row = KeyRow(7, 3, KeyState.ACTIVE, expires_at_s)
+        row = KeyRow(7, 3, KeyState.ACTIVE, expires_at_s, 10 + expires_at_s)
         shared.keys.put(DIGEST, row)
         assert worker.keys.find(DIGEST) == row
     assert shared.keys.revoke(DIGEST) is True
-    assert worker.keys.find(DIGEST) == KeyRow(7, 3, KeyState.REVOKED, 4)
+    assert worker.keys.find(DIGEST) == KeyRow(7, 3, KeyState.REVOKED, 4, 14)
     assert shared.keys.revoke(DIGEST[::-1]) is False
     assert len(worker.keys) == 1
     worker.close()
@@ -47,7 +47,9 @@ def test_putting_the_same_row_again_changes_nothing(shared: SharedFile) -> None:
     assert shared.path.read_bytes() == before
 
 
-@pytest.mark.parametrize("row", [KeyRow(2**32 - 1, 2**32 - 1, KeyState.REVOKED, 2**64 - 1), KeyRow(1, 0, KeyState.ACTIVE, 0)])
+@pytest.mark.parametrize(
+    "row", [KeyRow(2**32 - 1, 2**32 - 1, KeyState.REVOKED, 2**64 - 1, 2**32 - 1), KeyRow(1, 0, KeyState.ACTIVE, 0)]
+)
 def test_the_largest_and_smallest_rows_fit(shared: SharedFile, row: KeyRow) -> None:
     shared.keys.put(DIGEST, row)
     assert SharedFile.open(shared.path).keys.find(DIGEST) == row
@@ -59,6 +61,8 @@ def test_the_largest_and_smallest_rows_fit(shared: SharedFile, row: KeyRow) -> N
         KeyRow(0, 1, KeyState.ACTIVE, 0),
         KeyRow(2**32, 1, KeyState.ACTIVE, 0),
         KeyRow(1, -1, KeyState.ACTIVE, 0),
+        KeyRow(1, 1, KeyState.ACTIVE, 0, -1),
+        KeyRow(1, 1, KeyState.ACTIVE, 0, 2**32),
         KeyRow(1, 1, KeyState.ACTIVE, -1),
     ],
 )

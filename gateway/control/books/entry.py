@@ -31,16 +31,16 @@ class Pricing:
     def row(self, record: bytes) -> Row:
         """A packed settlement with its cost in nanodollars. Raises ValueError when the bytes are not one."""
         facts = unpack(record)
-        started_ns, usage, model_served = facts[1], facts[12:17], facts[20]
+        started_ns, usage, model_served = facts[1], facts[13:18], facts[21]
         cost_nanodollars = 0
         if any(usage):
-            rate = self._prices.rate(model_served or facts[19], started_ns)
+            rate = self._prices.rate(model_served or facts[20], started_ns)
             if rate is not None:
                 cost_nanodollars = min(rate.cost(Usage(*usage)), COST_NANODOLLARS_MAX)
-        path, upstream_request_id, method, provider = facts[21:]
+        path, upstream_request_id, method, provider = facts[22:26]
         # The order of the columns: what a person looks for first stands first among the texts.
-        texts = (facts[19], model_served, provider, method, path, upstream_request_id)
-        return (*facts[:19], *texts, cost_nanodollars, self._price_list_id)
+        texts = (facts[20], model_served, provider, method, path, upstream_request_id)
+        return (*facts[:12], *facts[13:20], *texts, cost_nanodollars, self._price_list_id)
 
 
 def settle_orphan(record: Settlement, output_bytes: int, events: int) -> Settlement:
