@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.catalog import aliases, models, prices, providers
+from gateway.catalog import aliases, models, plans, prices, providers
 from gateway.catalog.aliases import Aliases
 from gateway.catalog.document import Document, SettingsError, Table
 from gateway.catalog.models import Catalogue
+from gateway.catalog.plans import Plans
 from gateway.catalog.prices import PriceList
 from gateway.catalog.providers import Origin, Provider, Secret
 from gateway.catalog.routes import Routes
@@ -26,7 +27,7 @@ __all__ = ["Origin", "Paths", "Provider", "Secret", "Settings", "SettingsError",
 
 # Upstreams of another dialect are read and checked, and left aside until calls can be translated for them.
 DIALECTS_SERVED = ("anthropic",)
-FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml")
+FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml", "plans.toml")
 DEFAULTS = Path(__file__).parent / "defaults"
 WORKERS_MAX = 32  # slots in the shared file
 LOG_FORMATS = ("json", "text")
@@ -84,7 +85,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All choices. What each means stands beside its default in `config/gateway.toml`; the last four are the other files."""
+    """All choices. What each means stands beside its default in `config/gateway.toml`; the last five are the other files."""
 
     host: str
     port: int
@@ -104,6 +105,7 @@ class Settings:
     catalogue: Catalogue
     aliases: Aliases
     prices: PriceList
+    plans: Plans
 
     @property
     def paths(self) -> Paths:
@@ -157,7 +159,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
     given = {"data_dir": environ["GATEWAY_DATA_DIR"]} if environ.get("GATEWAY_DATA_DIR") else {}
     options = Options(given | {name: value for name, value in overrides.items() if value is not None})
     shipped = Document("config/gateway.toml", (DEFAULTS / "gateway.toml").read_text("utf-8"))
-    gateway, upstreams, names, costs = (_document(config_dir, file) for file in FILES)
+    gateway, upstreams, names, costs, offers = (_document(config_dir, file) for file in FILES)
     layers = Layers(options.root, gateway.root, shipped.root)
     data_dir = _data_dir(layers)
     token = layers("metrics_token").text("metrics_token")
@@ -181,16 +183,29 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         catalogue=models.read(names),
         aliases=aliases.read(names),
         prices=prices.read(costs),
+        plans=plans.read(offers),
     )
     layers.close()
-    for document in (upstreams, names, costs):
+    for document in (upstreams, names, costs, offers):
         document.root.close()
     problems = _strangers(config_dir)
-    for document in (options, shipped, gateway, upstreams, names, costs):
+    for document in (options, shipped, gateway, upstreams, names, costs, offers):
         problems += document.problems
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def load_plans(config_dir: Path | None, environ: Mapping[str, str]) -> Plans:
+    """What `plans.toml` says, alone: for commands that work while nothing serves. Raises SettingsError."""
+    if config_dir is None and environ.get("GATEWAY_CONFIG"):
+        config_dir = Path(environ["GATEWAY_CONFIG"])
+    document = _document(config_dir, "plans.toml")
+    offers = plans.read(document)
+    document.root.close()
+    if document.problems:
+        raise SettingsError(document.problems)
+    return offers
 
 
 def key_variables(config_dir: Path | None, environ: Mapping[str, str]) -> dict[str, str]:

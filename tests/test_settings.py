@@ -12,7 +12,13 @@ import pytest
 from gateway.settings import DEFAULTS, FILES, SOCKET_PATH_BYTES_MAX, Paths, Secret, Settings, SettingsError, load
 
 # The fields that are whole files of their own.
-OF_FILES = {"providers": "providers.toml", "catalogue": "models.toml", "aliases": "models.toml", "prices": "prices.toml"}
+OF_FILES = {
+    "providers": "providers.toml",
+    "catalogue": "models.toml",
+    "aliases": "models.toml",
+    "prices": "prices.toml",
+    "plans": "plans.toml",
+}
 
 
 def problems_of(config_dir: Path | None, environ: dict[str, str] | None = None, **overrides: object) -> list[str]:
@@ -104,7 +110,8 @@ def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
     found = problems_of(tmp_path, {"ANTHROPIC_API_KEY": "sk-ant-oat01-canary"}, workers=33, nonsense=1)
     assert sorted(found) == sorted(
         [
-            f"{tmp_path}/modles.toml:1: unknown file, expected gateway.toml, providers.toml, models.toml, prices.toml",
+            f"{tmp_path}/modles.toml:1: unknown file, expected "
+            "gateway.toml, providers.toml, models.toml, prices.toml, plans.toml",
             "--workers: `workers` must be from 0 to 32, not 33",
             "--nonsense: unknown key `nonsense`",
             f"{tmp_path}/gateway.toml:3: `port` must be from 1 to 65535, not 70000",

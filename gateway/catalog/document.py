@@ -156,6 +156,22 @@ class Table:
             return float(value)
         return low
 
+    def amount(self, key: str) -> int | str | None:
+        """A whole number, or a number written as a string so that it stays exact; None when it is absent or neither."""
+        value = self._take(key, True)
+        if value is None or type(value) is int or isinstance(value, str):
+            return value
+        self.report(f"`{key}` must be a whole number, or a number in quotes", key)
+        return None
+
+    def yes_or_no(self, key: str) -> bool:
+        """true or false."""
+        value = self._take(key, True)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.report(f"`{key}` must be true or false", key)
+        return False
+
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of a few words."""
         value = self.text_or_none(key, required=default is None)

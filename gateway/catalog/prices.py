@@ -25,6 +25,10 @@ NAMES_REMEMBERED_MAX = 4096
 # A thousand dollars per million tokens, ten times the dearest model: keeps the cost of any one request far inside 63 bits.
 PRICE_NANODOLLARS_MAX = 1_000_000
 
+# A hundred thousand dollars for one request, a thousand times what any can cost. Whatever figures an upstream sends, sums over
+# all requests that one transaction of the books can hold stay inside 63 bits.
+COST_NANODOLLARS_MAX = 10**14
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -39,16 +43,17 @@ class Rate:
     long: "Rate | None" = None
 
     def cost(self, usage: Usage) -> int:
-        """What `usage` costs, in nanodollars. Exact: nothing is rounded."""
+        """What `usage` costs, in nanodollars, at most COST_NANODOLLARS_MAX. Exact: nothing is rounded."""
         if self.long is not None and usage.total_input_tokens > self.long_above_tokens:
             return self.long.cost(usage)
-        return (
+        cost = (
             usage.input_tokens * self.input_nanodollars
             + usage.output_tokens * self.output_nanodollars
             + usage.cache_read_tokens * self.cache_read_nanodollars
             + usage.cache_write_5m_tokens * self.cache_write_5m_nanodollars
             + usage.cache_write_1h_tokens * self.cache_write_1h_nanodollars
         )
+        return cost if cost < COST_NANODOLLARS_MAX else COST_NANODOLLARS_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ In its place means: under the control lock, with the same functions on the same 
 same key. A control plane that is just starting or stopping holds the lock without answering; both ways are tried until one opens.
 """
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -16,13 +17,15 @@ from urllib.parse import urlencode
 import click
 import orjson
 
+from gateway import settings
 from gateway.control import keys, usage
+from gateway.control.desk import Desk
 from gateway.control.keys import Keys, OrderError
 from gateway.control.lock import ControlLock, LockTakenError
 from gateway.control.store import Store, StoreError
 from gateway.control.usage import UsageError
 from gateway.core.clock import SystemClock
-from gateway.settings import Paths
+from gateway.settings import Paths, SettingsError
 from gateway.state.pepper import PepperError, load_pepper
 from gateway.state.shared import LayoutError, SharedFile
 
@@ -153,16 +156,15 @@ class Alone:
 
     def mint(self, order: dict[str, Any]) -> list[dict[str, Any]]:
         with _refusals():
-            return [keys.view_minted(one) for one in self._keys.mint(keys.read_order(orjson.dumps(order)))]
+            return [self._keys.view_minted(one) for one in self._keys.mint(keys.read_order(orjson.dumps(order)))]
 
     def keys(self) -> Iterator[dict[str, Any]]:
         with _refusals():
-            for record in self._store.keys():  # noqa: SIM118 (a method of ours, no dict)
-                yield keys.view(record)
+            yield from self._keys.views(self._keys.page())
 
     def revoke(self, key_id: str) -> dict[str, Any]:
         with _refusals():
-            return keys.view(self._keys.revoke(key_id))
+            return self._keys.view(self._keys.revoke(key_id))
 
     def usage(self, since: str, by: str) -> Iterator[dict[str, Any]]:
         with _refusals():
@@ -178,9 +180,9 @@ def _alone(paths: Paths) -> Iterator[Alone]:
         shared = SharedFile.open(paths.shared_map) if paths.shared_map.exists() else None
         try:
             with Store.open(paths.gateway_db) as store:
-                held = Keys(store, pepper, SystemClock(), None if shared is None else shared.keys)
-                held.check_pepper(store.keys(limit=1))
-                yield Alone(store, held)
+                desk = Desk(store, pepper, settings.load_plans(None, os.environ), SystemClock(), shared)
+                desk.keys.check_pepper(store.keys(limit=1))
+                yield Alone(store, desk.keys)
         finally:
             if shared is not None:
                 shared.close()
@@ -190,7 +192,7 @@ def _alone(paths: Paths) -> Iterator[Alone]:
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except (OrderError, PepperError, StoreError, UsageError, LayoutError) as error:
+    except (OrderError, PepperError, StoreError, UsageError, LayoutError, SettingsError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None

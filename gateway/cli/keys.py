@@ -7,9 +7,10 @@ from typing import Any
 import click
 import orjson
 
+from gateway.catalog.measures import AMOUNT_MAX
 from gateway.cli.door import data_dir_option, open_door
 from gateway.cli.table import print_table
-from gateway.control.keys import AMOUNT_MAX, MINT_COUNT_MAX
+from gateway.control.keys import MINT_COUNT_MAX
 
 AMOUNT = click.IntRange(1, AMOUNT_MAX)
 
@@ -34,8 +35,8 @@ def keys() -> None:
 @click.option("--name", required=True, help="What the key is called in lists; with --count, the beginning of the names.")
 @data_dir_option
 @click.option("--workspace", default="default", show_default=True, help="The workspace it belongs to; made if there is none.")
-@click.option("--plan", help="Name of a plan. Stored; enforced by a later release.")
-@click.option("--rpm", type=AMOUNT, help="Requests a minute. Stored, as are all limits; enforced by a later release.")
+@click.option("--plan", help="Name of a plan in plans.toml; its limits are shared by all keys of the workspace that are on it.")
+@click.option("--rpm", type=AMOUNT, help="Requests a minute.")
 @click.option("--itpm", type=AMOUNT, help="Input tokens a minute.")
 @click.option("--otpm", type=AMOUNT, help="Output tokens a minute.")
 @click.option("--budget-tokens", type=AMOUNT, help="Tokens in all.")

@@ -54,17 +54,17 @@ class Admin:
         if request.method == "POST":
             body = await read_body(request, BODY_BYTES_MAX)
             minted = await self._write(lambda: self._keys.mint(keys.read_order(body)))
-            return _json({"keys": [keys.view_minted(one) for one in minted]}, 201)
+            return _json({"keys": [self._keys.view_minted(one) for one in minted]}, 201)
         after_id = _whole(request, "after", 0, 2**62)
         limit = _whole(request, "limit", PAGE_KEYS_MAX, PAGE_KEYS_MAX)
-        records = await self._read(self._reader.keys(after_id, limit))
+        records = await self._write(lambda: self._keys.page(after_id, limit))
         more = records[-1].id if len(records) == limit else None
-        return _json({"keys": [keys.view(record) for record in records], "next": more})
+        return _json({"keys": await self._write(lambda: self._keys.views(records)), "next": more})
 
     async def revoke(self, request: Request) -> Response:
         """Revokes one key by its id."""
         record = await self._write(lambda: self._keys.revoke(request.path_params["id"]))
-        return _json(keys.view(record))
+        return _json(await self._write(lambda: self._keys.view(record)))
 
     async def usage(self, request: Request) -> Response:
         """A page of totals: `since` (7d), `by` (key, model, day), `after` and `limit`."""

@@ -1,55 +1,91 @@
-"""Keys: minting, listing, revoking, and the copy of them in the shared file.
+"""Keys: minting, listing, revoking, rotating, and the copy of them in the shared file.
 
 The database is the truth, the shared file is what workers look at. A change is durable in the database first and live in every
 worker the moment after; a crash in between is healed by `rebuild` at the next start. The key itself exists only in the answer
-to `mint`.
+to `mint` or `rotate`.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
 
-from gateway.control.store import KeyRecord, NewKey, Store
+from gateway.catalog import measures
+from gateway.control import limits as limit_orders
+from gateway.control import orders
+from gateway.control.chains import Chains
+from gateway.control.limits import LIMITS_PER_OWNER_MAX, LimitOrder, Limits
+from gateway.control.orders import Amount, Dollars, MissingError, Moment, Name, OrderError, check_text, date
+from gateway.control.plans import PlansInUse
+from gateway.control.store import KeyRecord, LimitRecord, NewKey, Store, WorkspaceRecord
+from gateway.control.store import keys as rows
+from gateway.control.workspaces import DEFAULT, Workspaces
 from gateway.core import ids
 from gateway.core.clock import Clock
-from gateway.core.money import NANODOLLARS_PER_DOLLAR, dollars
-from gateway.state.keys import KeyRow, KeyState, KeyTable
+from gateway.core.money import dollars
+from gateway.state.keys import KeyRow, KeyTable
 from gateway.state.pepper import Pepper
+
+__all__ = ["OrderError"]  # besides what is defined here; those who order keys meet it first
 
 KEY_PREFIX = "sk-ant-api03-"
 KEY_RANDOM_CHARS = 93  # 6 bits each: 558 bits; the length is that of an Anthropic key because some clients check it
 KEY_SUFFIX = "AA"
 MINT_COUNT_MAX = 500
-AMOUNT_MAX = 10**15  # of anything; keeps every sum of amounts inside 63 bits
+GRACE_S_MAX = 90 * 86400
 PEPPER_META = "pepper_fingerprint"
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-Amount = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
-
-
-class OrderError(Exception):
-    """An order for keys that cannot be carried out. The text is for whoever asked."""
+# The usual limits, which have names of their own: metric and window, for all models.
+USUAL = {
+    "rpm": ("requests", "minute"),
+    "itpm": ("input_tokens", "minute"),
+    "otpm": ("output_tokens", "minute"),
+    "budget_tokens": ("total_tokens", "total"),
+    "budget_usd": ("cost", "total"),
+    "concurrency": ("concurrency", "total"),
+}
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `mint` is asked for: `count` keys alike. Limits that are None do not apply."""
+    """What `mint` is asked for: `count` keys alike. Limits that are None do not apply.
+
+    The six by name are the usual ones, `limits` holds any others. `workspace` is an id or a name; a name that nobody has is
+    given to a new workspace. Without `plan` the workspace's own choice counts.
+    """
 
     name: Name
     count: Annotated[int, msgspec.Meta(ge=1, le=MINT_COUNT_MAX)] = 1
-    workspace: Name = "default"
+    workspace: Name = DEFAULT
     plan: Name | None = None
     rpm: Amount | None = None  # requests a minute
     itpm: Amount | None = None  # input tokens a minute
     otpm: Amount | None = None  # output tokens a minute
     budget_tokens: Amount | None = None
-    budget_usd: Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,6}(\.[0-9]{1,9})?\Z")] | None = None
+    budget_usd: Dollars | None = None
     concurrency: Amount | None = None
-    expires_at_s: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 0  # wall-clock seconds; 0 is never
+    limits: Annotated[tuple[LimitOrder, ...], msgspec.Meta(max_length=LIMITS_PER_OWNER_MAX)] = ()
+    expires_at_s: Moment = 0  # wall-clock seconds; 0 is never
+
+    def all_limits(self) -> list[LimitOrder]:
+        """The limits by name and the others. Raises OrderError when two limit the same."""
+        found = [
+            LimitOrder(metric=metric, window=None if metric == "concurrency" else window, amount=amount)
+            for name, (metric, window) in USUAL.items()
+            if (amount := getattr(self, name)) is not None
+        ]
+        found += self.limits
+        kinds = [one.grant().kind for one in found]
+        if len(set(kinds)) < len(kinds):
+            raise OrderError("two of the limits have the same metric, class and window")
+        return found
+
+
+class RotationOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A new key in place of an old one, which works on for `grace_s` seconds."""
+
+    grace_s: Annotated[int, msgspec.Meta(ge=0, le=GRACE_S_MAX)] = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +94,7 @@ class Minted:
 
     record: KeyRecord
     key_text: str
+    limits: tuple[LimitRecord, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Minted {self.record.public_id}>"
@@ -66,44 +103,126 @@ class Minted:
 class Keys:
     """The keys of this installation, in the database and in the shared file together.
 
-    `table` is None when no shared file exists (nothing is serving); the keys then go live at the next start.
+    `table` and `chains` are None when no shared file exists (nothing is serving); the keys then go live at the next start.
     """
 
-    def __init__(self, store: Store, pepper: Pepper, clock: Clock, table: KeyTable | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pepper: Pepper,
+        clock: Clock,
+        table: KeyTable | None,
+        chains: Chains | None,
+        workspaces: Workspaces,
+        plans: PlansInUse,
+        limits: Limits,
+    ) -> None:
         self._store = store
         self._pepper = pepper
         self._clock = clock
         self._table = table
+        self._chains = chains
+        self._workspaces = workspaces
+        self._plans = plans
+        self._limits = limits
 
     def mint(self, order: Order) -> list[Minted]:
         """Makes `order.count` keys in one transaction and puts them before the workers.
 
-        Several keys are told apart by a running number: NAME-001, NAME-002. Raises OrderError when the order makes no sense or
-        the shared file has no room, StoreError when the database fails; in both cases no key exists.
+        Several keys are told apart by a running number: NAME-001, NAME-002. Raises OrderError when the order makes no sense, the
+        plan forbids it or the shared file has no room, StoreError when the database fails; in all cases no key exists.
         """
-        for text in (order.name, order.workspace, order.plan or "-"):
-            if not text.isprintable() or text != text.strip():
-                raise OrderError("names must be printable characters without blanks at the ends")
-        if self._table is not None and len(self._table) + order.count > self._table.rows_max:
-            raise OrderError(f"the shared file has room for {self._table.rows_max} keys and holds {len(self._table)}")
-        key_texts = [fresh_key_text() for _ in range(order.count)]
-        new = [self._new_key(order, key_text, number) for number, key_text in enumerate(key_texts, start=1)]
-        records = self._store.insert_keys(order.workspace, new, self._now_s())
-        if self._table is not None:
-            for record in records:
-                self._table.put(record.digest, row_of(record))
-        return [Minted(record, key_text) for record, key_text in zip(records, key_texts, strict=True)]
+        check_text(order.name, order.workspace, order.plan)
+        wanted = order.all_limits()
+        self._check_room(order.count)
+        with self._store.transaction() as connection:
+            workspace = self._workspaces.find_or_create(order.workspace)
+            if workspace.archived_at_s is not None:
+                raise OrderError(f"the workspace {workspace.name!r} is archived")
+            plan = order.plan or workspace.plan
+            instance_id = None if plan is None else self._plans.place(workspace, plan, order.count).id
+            minted = []
+            for number in range(1, order.count + 1):
+                key_text = fresh_key_text()
+                name = order.name if order.count == 1 else f"{order.name}-{number:03d}"
+                new = self._new_key(key_text, name, order.expires_at_s, instance_id)
+                [record] = rows.insert(connection, workspace.id, [new], self._now_s())
+                limits = tuple(self._limits.set_for_key(record, one) for one in wanted)
+                minted.append(Minted(record, key_text, limits))
+            self._store.when_committed(lambda: self._show(one.record for one in minted))
+        return minted
+
+    def rotate(self, public_id: str, order: RotationOrder) -> Minted:
+        """Makes a key in place of another: same name, workspace, plan and limits, and what was used of them stays used.
+
+        The old key works for the time of grace, then never again. Raises OrderError when it is revoked, over or rotated already.
+        """
+        self._check_room(1)
+        now_s = self._now_s()
+        with self._store.transaction() as connection:
+            old = self.find(public_id)
+            if old.state != "active" or old.rotated_until_s is not None or 0 < old.ends_at_s <= now_s:
+                raise OrderError(f"key {public_id} is not in force and cannot be rotated")
+            key_text = fresh_key_text()
+            new = self._new_key(key_text, old.name, old.expires_at_s, old.plan_instance_id, old)
+            [record] = rows.insert(connection, old.workspace_id, [new], now_s)
+            rows.end_rotated(connection, old.id, now_s + order.grace_s)
+            ended = self.find(public_id)
+            self._store.when_committed(lambda: self._show((record, ended)))
+        return Minted(record, key_text, tuple(self._limits.of_key(record)))
 
     def revoke(self, public_id: str) -> KeyRecord:
         """Revokes a key: every worker refuses it from its next request on. Raises OrderError when there is no such key."""
-        record = self._store.revoke_key(public_id, self._now_s())
-        if record is None:
-            raise OrderError(
-                f"no key {public_id}" if is_key_id(public_id) else "not a key id: they look like key_ and 22 characters"
-            )
-        if self._table is not None:
-            self._table.revoke(record.digest)
+        with self._store.transaction() as connection:
+            record = rows.revoke(connection, public_id, self._now_s())
+            if record is None:
+                raise _missing(public_id)
+            self._store.when_committed(lambda: self._hide(record))
         return record
+
+    def revoke_all(self, workspace: WorkspaceRecord) -> int:
+        """Revokes every key of a workspace. Returns how many were in force."""
+        with self._store.transaction() as connection:
+            active = [key for key in rows.page(connection, workspace_id=workspace.id) if key.state == "active"]
+            for key in active:
+                self.revoke(key.public_id)
+        return len(active)
+
+    def rename(self, public_id: str, name: str) -> KeyRecord:
+        """Gives a key another name. Raises OrderError."""
+        check_text(name)
+        with self._store.transaction() as connection:
+            record = rows.rename(connection, public_id, name)
+        if record is None:
+            raise _missing(public_id)
+        return record
+
+    def find(self, public_id: str) -> KeyRecord:
+        """A key by its id. Raises MissingError."""
+        record = self._store.key(public_id)
+        if record is None:
+            raise _missing(public_id)
+        return record
+
+    def page(self, after_id: int = 0, limit: int = -1, workspace: WorkspaceRecord | None = None) -> list[KeyRecord]:
+        """Keys in order of minting, those after a number; a negative limit means all."""
+        with self._store.reading() as connection:
+            return rows.page(connection, after_id, limit, None if workspace is None else workspace.id)
+
+    def views(self, records: Sequence[KeyRecord]) -> list[dict[str, Any]]:
+        """Keys with their own limits, as shown to people and scripts."""
+        found = self._limits.of_keys(records)
+        now_s = self._now_s()
+        return [view(record, found[record.limits_key_id], now_s) for record in records]
+
+    def view(self, record: KeyRecord) -> dict[str, Any]:
+        """A key with its own limits, as shown to people and scripts."""
+        return self.views([record])[0]
+
+    def view_minted(self, minted: Minted) -> dict[str, Any]:
+        """`view` with the key in it: the one answer that carries a key."""
+        shown = view(minted.record, minted.limits, self._now_s())
+        return {"id": shown.pop("id"), "key": minted.key_text, **shown}
 
     def rebuild(self) -> int:
         """Makes the shared file's key table agree with the database and returns how many keys are in force.
@@ -122,7 +241,7 @@ class Keys:
         in_force = 0
         for record in records:
             if record.state == "active":
-                self._table.put(record.digest, row_of(record))
+                self._table.put(record.digest, self._row_of(record))
                 in_force += 1
             elif self._table.find(record.digest) is not None:
                 self._table.revoke(record.digest)
@@ -139,21 +258,40 @@ class Keys:
                 "restore it from the same backup as gateway.db, or no key will be recognised"
             )
 
-    def _new_key(self, order: Order, key_text: str, number: int) -> NewKey:
+    def _check_room(self, count: int) -> None:
+        if self._table is not None and len(self._table) + count > self._table.rows_max:
+            raise OrderError(f"the shared file has room for {self._table.rows_max} keys and holds {len(self._table)}")
+
+    def _show(self, records: Iterable[KeyRecord]) -> None:
+        if self._table is not None:
+            for record in records:
+                self._table.put(record.digest, self._row_of(record))
+
+    def _hide(self, record: KeyRecord) -> None:
+        if self._table is not None:
+            self._table.revoke(record.digest)
+        if self._chains is not None:
+            with self._store.reading() as connection:
+                left = rows.counted_by(connection, "key", record.limits_key_id)
+            if not left:
+                self._chains.forget(record.limits_key_id)
+
+    def _row_of(self, record: KeyRecord) -> KeyRow:
+        assert self._chains is not None, "a table of keys comes with one of limits"
+        return self._chains.row_of(record)
+
+    def _new_key(
+        self, key_text: str, name: str, expires_at_s: int, instance_id: int | None, replaces: KeyRecord | None = None
+    ) -> NewKey:
         return NewKey(
             public_id=ids.text_of("key", ids.fresh_id()),
             digest=self._pepper.digest(key_text),
-            name=order.name if order.count == 1 else f"{order.name}-{number:03d}",
+            name=name,
             shown_prefix=key_text[: len(KEY_PREFIX) + 4],
             shown_suffix=key_text[-4:],
-            expires_at_s=order.expires_at_s,
-            plan=order.plan,
-            rpm=order.rpm,
-            itpm=order.itpm,
-            otpm=order.otpm,
-            budget_tokens=order.budget_tokens,
-            budget_nanodollars=None if order.budget_usd is None else int(Decimal(order.budget_usd) * NANODOLLARS_PER_DOLLAR),
-            concurrency=order.concurrency,
+            expires_at_s=expires_at_s,
+            plan_instance_id=instance_id,
+            replaces=replaces,
         )
 
     def _now_s(self) -> int:
@@ -162,23 +300,12 @@ class Keys:
 
 def read_order(body: bytes) -> Order:
     """An Order from JSON. Raises OrderError for everything else, however hostile."""
-    try:
-        return msgspec.json.decode(body, type=Order)
-    except RecursionError:
-        raise OrderError("nested too deeply") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise OrderError(str(error)) from None
+    return orders.read(body, Order)
 
 
 def fresh_key_text() -> str:
     """A new key: 108 characters, 558 random bits."""
     return KEY_PREFIX + secrets.token_urlsafe(KEY_RANDOM_CHARS)[:KEY_RANDOM_CHARS] + KEY_SUFFIX
-
-
-def row_of(record: KeyRecord) -> KeyRow:
-    """What workers are told about a key."""
-    state = KeyState.ACTIVE if record.state == "active" else KeyState.REVOKED
-    return KeyRow(key_id=record.id, workspace_id=record.workspace_id, state=state, expires_at_s=record.expires_at_s)
 
 
 def is_key_id(text: str) -> bool:
@@ -190,34 +317,33 @@ def is_key_id(text: str) -> bool:
     return True
 
 
-def view(record: KeyRecord) -> dict[str, Any]:
+def view(record: KeyRecord, limits: Iterable[LimitRecord], now_s: int) -> dict[str, Any]:
     """A key as shown to people and scripts: never the digest. Dates are ISO 8601 in UTC."""
+    shown_limits = list(limits)
     return {
         "id": record.public_id,
         "name": record.name,
         "workspace": record.workspace,
+        "workspace_id": record.workspace_public_id,
         "shown": f"{record.shown_prefix}...{record.shown_suffix}",
-        "state": record.state,
-        "created_at": _date(record.created_at_s),
-        "expires_at": _date(record.expires_at_s or None),
-        "revoked_at": _date(record.revoked_at_s),
+        "state": "expired" if record.state == "active" and 0 < record.ends_at_s <= now_s else record.state,
+        "created_at": date(record.created_at_s),
+        "expires_at": date(record.ends_at_s or None),
+        "revoked_at": date(record.revoked_at_s),
+        "replaces": record.replaces_public_id,
+        "rotated_until": date(record.rotated_until_s),
         "plan": record.plan,
-        "rpm": record.rpm,
-        "itpm": record.itpm,
-        "otpm": record.otpm,
-        "budget_tokens": record.budget_tokens,
-        "budget_usd": None if record.budget_nanodollars is None else dollars(record.budget_nanodollars),
-        "concurrency": record.concurrency,
+        **_usual(shown_limits),
+        "limits": [limit_orders.view(one) for one in shown_limits],
     }
 
 
-def view_minted(minted: Minted) -> dict[str, Any]:
-    """`view` with the key in it: the one answer that carries a key."""
-    shown = view(minted.record)
-    return {"id": shown.pop("id"), "key": minted.key_text, **shown}
+def _usual(limits: list[LimitRecord]) -> dict[str, int | str | None]:
+    amounts = {(one.metric, one.window): one.amount for one in limits if one.model_class == measures.ALL}
+    shown: dict[str, int | str | None] = {name: amounts.get(kind) for name, kind in USUAL.items()}
+    budget = amounts.get(USUAL["budget_usd"])
+    return shown | {"budget_usd": None if budget is None else dollars(budget)}
 
 
-def _date(seconds: int | None) -> str | None:
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(min(seconds, 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _missing(public_id: str) -> MissingError:
+    return MissingError(f"no key {public_id}" if is_key_id(public_id) else "not a key id: they look like key_ and 22 characters")

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.control.store.tables import RequestRow
+from gateway.control.store import RequestRow
 from gateway.core.outcome import Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -68,6 +68,7 @@ class Tally:
         self.ttft = Histogram()
         self.enter_failures = 0
         self.records_unreadable = 0
+        self.cost_differences = 0
         self.log_lines_dropped = 0
         self._labels: dict[str, str] = {}
 

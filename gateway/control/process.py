@@ -28,8 +28,9 @@ from gateway.control.books.entry import Pricing
 from gateway.control.books.keeper import Keeper
 from gateway.control.books.lines import LineWriter, RequestLog
 from gateway.control.counting import Counting
+from gateway.control.desk import Desk
 from gateway.control.figures import worker_figures
-from gateway.control.keys import Keys, OrderError
+from gateway.control.keys import OrderError
 from gateway.control.lock import ControlLock, LockTakenError
 from gateway.control.metrics import Exposition, Tally
 from gateway.control.relayed import Relayed, uptime_s, version
@@ -55,7 +56,7 @@ class Opened:
     pepper: Pepper
     store: Store
     shared: SharedFile
-    keys: Keys
+    desk: Desk
     keys_in_force: int
     clock: Clock
 
@@ -67,7 +68,7 @@ def run(settings: Settings) -> None:
     paths = settings.paths
     try:
         with ControlLock.take(paths.control_lock, LOCK_WAIT_S):
-            opened = open_all(paths, SystemClock())
+            opened = open_all(settings, SystemClock())
             try:
                 asyncio.run(serve(settings, opened))
             finally:
@@ -78,8 +79,9 @@ def run(settings: Settings) -> None:
         sys.exit(1)
 
 
-def open_all(paths: Paths, clock: Clock) -> Opened:
+def open_all(settings: Settings, clock: Clock) -> Opened:
     """Opens everything durable; the caller holds the control lock. The shared file is made if there is none."""
+    paths = settings.paths
     pepper = load_pepper(paths.pepper)
     store = Store.open(paths.gateway_db)
     try:
@@ -88,14 +90,14 @@ def open_all(paths: Paths, clock: Clock) -> Opened:
         store.close()
         raise
     try:
-        keys = Keys(store, pepper, clock, shared.keys)
-        in_force = keys.rebuild()
+        desk = Desk(store, pepper, settings.plans, clock, shared)
+        in_force = desk.rebuild()
         shared.bump_generation()
     except BaseException:
         store.close()
         shared.close()
         raise
-    return Opened(paths, pepper, store, shared, keys, in_force, clock)
+    return Opened(paths, pepper, store, shared, desk, in_force, clock)
 
 
 async def serve(settings: Settings, opened: Opened) -> None:
@@ -108,13 +110,14 @@ async def serve(settings: Settings, opened: Opened) -> None:
     tally = Tally()
     log = RequestLog(sys.stdout.buffer, tally.drop)
     pricing = Pricing(settings.prices, store.price_list_id(settings.prices.version))
-    drain = Drain(store, opened.shared, paths.run_dir, pricing, LineWriter(store.key_public_id, settings.log_format), log, tally)
+    desk, lines = opened.desk, LineWriter(store.key_public_id, settings.log_format)
+    drain = Drain(store, opened.shared, paths.run_dir, pricing, desk.ledger, desk.limits, lines, log, tally)
     keeper = Keeper(drain, books, tally, clock)
     counting = Counting(settings.body_max_bytes)
     health = Health(opened, keeper, settings.simulated)
     exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir))
     token = None if settings.metrics_token is None else settings.metrics_token.reveal()
-    admin = Admin(opened.keys, Reader(paths.gateway_db), books, clock, health)
+    admin = Admin(opened.desk.keys, Reader(paths.gateway_db), books, clock, health)
     apps = {
         paths.control_sock: build(Relayed(exposition, health, token).routes(), RELAYED),
         paths.admin_sock: build(admin.routes(), frozenset({Access.OWNER})),

@@ -26,7 +26,8 @@ def nanodollars_per_token(dollars_per_mtok: str) -> int:
 
 def dollars(nanodollars: int) -> str:
     """An amount for people, at least two places, no trailing zeros beyond them: 1500000000 -> "1.50"."""
-    sign = "-" if nanodollars < 0 else ""
-    whole, part = divmod(abs(nanodollars), NANODOLLARS_PER_DOLLAR)
-    places = f"{part:09d}".rstrip("0").ljust(2, "0")
-    return f"{sign}{whole}.{places}"
+    if nanodollars < 0:
+        return f"-{dollars(-nanodollars)}"
+    whole, part = divmod(nanodollars, NANODOLLARS_PER_DOLLAR)
+    places = f"{part:09d}"
+    return f"{whole}.{places[:2]}{places[2:].rstrip('0')}"

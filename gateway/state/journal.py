@@ -270,22 +270,23 @@ def unpack(record: bytes) -> tuple[Any, ...]:
     """
     if len(record) != RECORD_BYTES and len(record) != RING_RECORD_BYTES:
         raise ValueError(f"a settlement has {RECORD_BYTES} bytes, or {RING_RECORD_BYTES} with its charges, not {len(record)}")
-    facts = _RECORD.unpack_from(record)
-    if facts[6] not in _OUTCOMES or facts[11] not in _SURFACES or facts[7] not in _FAULTS:
+    # Named one by one, and texts looked up in place: the books unpack every request, and this way takes a third less time.
+    (
+        request_id, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags, attempts, credential, surface,
+        workspace_id, fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
+        asked, served, path, upstream_request_id, method, provider, cost, held_nanodollars, held_tokens, price_tag,
+    ) = _RECORD.unpack_from(record)  # fmt: skip
+    if outcome not in _OUTCOMES or surface not in _SURFACES or fault not in _FAULTS:
         raise ValueError("a settlement has an unknown outcome, surface or fault")
-    ttft_us = facts[3]
+    known = _text_of.get
     return (
-        *facts[:3],
-        None if ttft_us == _NO_TTFT else ttft_us,
-        *facts[4:20],
-        _decoded(facts[20]),
-        _decoded(facts[21]),
-        _decoded(facts[22]),
-        _text(facts[23]),
-        _decoded(facts[24]),
-        _decoded(facts[25]),
-        *facts[26:],
-    )
+        request_id, started_ns, duration_us, None if ttft_us == _NO_TTFT else ttft_us,
+        key_id, status, outcome, fault, flags, attempts, credential, surface,
+        workspace_id, fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
+        known(asked) or _decoded(asked), known(served) or _decoded(served), known(path) or _decoded(path),
+        _text(upstream_request_id), known(method) or _decoded(method), known(provider) or _decoded(provider),
+        cost, held_nanodollars, held_tokens, price_tag,
+    )  # fmt: skip
 
 
 def charges(record: bytes) -> tuple[Charge, ...]:

@@ -42,6 +42,10 @@ class Pepper:
             digest = self._digests[key] = self.digest(key)
         return digest
 
+    def derived(self, purpose: bytes) -> bytes:
+        """A key of 32 bytes for another purpose than digests of keys; tells nothing of the secret."""
+        return hmac.digest(self._secret, b"derived key\0" + purpose, "sha256")
+
     def fingerprint(self) -> str:
         """A short name of this pepper, stored beside the keys so that a swapped file is noticed. Tells nothing of the secret."""
         return hashlib.sha256(b"fingerprint of a pepper\0" + self._secret).hexdigest()[:16]

@@ -20,7 +20,7 @@ def gateway(*arguments: str) -> Result:
 def test_one_json_line_a_key(data_dir: Path) -> None:
     options = [
         "--plan",
-        "pro",
+        "max-20x",
         "--rpm",
         "5",
         "--itpm",
@@ -43,7 +43,7 @@ def test_one_json_line_a_key(data_dir: Path) -> None:
         name: lines[0][name]
         for name in ("plan", "rpm", "itpm", "otpm", "budget_tokens", "budget_usd", "concurrency", "workspace")
     }
-    assert list(limits.values()) == ["pro", 5, 6, 7, 8, "9.50", 2, "lab"]
+    assert list(limits.values()) == ["max-20x", 5, 6, 7, 8, "9.50", 2, "lab"]
     assert minted.stderr == ""
     listed = [json.loads(line) for line in gateway("keys", "list", "--json").stdout.splitlines()]
     assert listed == [{name: value for name, value in line.items() if name != "key"} for line in lines]

@@ -6,14 +6,14 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import main
 from gateway.control.store import NewKey
-from tests.control.office import STARTED_NS, Office, Worker, settlement
+from tests.control.office import STARTED_NS, Office, Worker, enter_keys, settlement
 
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """An installation with three requests of two models in its books."""
     office = Office(tmp_path)
-    office.store.insert_keys("default", [NewKey("key_a", b"\1" * 32, "me", "sk", "AA")], 1)
+    enter_keys(office.store, NewKey("key_a", b"\1" * 32, "me", "sk", "AA"))
     worker = Worker(office)
     worker.settle(
         settlement(), settlement(started_ns=STARTED_NS + 86_400 * 10**9), settlement(model_served="evil\x1b[2J", status=500)

@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from gateway import settings
+from gateway.catalog.plans import Plans
 from gateway.catalog.prices import PriceList
 from gateway.control.books.drain import Drain
 from gateway.control.books.entry import Pricing
 from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.desk import Desk
 from gateway.control.metrics import Tally
-from gateway.control.store import Store
+from gateway.control.store import KeyRecord, NewKey, Store
+from gateway.control.store import keys as key_rows
 from gateway.core import ids
+from gateway.core.clock import Clock, ManualClock
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.settings import Paths
 from gateway.state.inflight import InflightRows
 from gateway.state.journal import Flags, RingWriter, Settlement, Surface
 from gateway.state.layout import Layout
+from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 
@@ -29,8 +34,11 @@ MODEL = "claude-sonnet-4-5"
 STARTED_NS = 1_795_000_000_000_000_000
 
 
+PEPPER = Pepper(b"\1" * 32)
+
+
 def settlement(**changes: Any) -> Settlement:
-    """A finished streamed call of 1000 input and 200 output tokens."""
+    """A finished streamed call of 1000 input and 200 output tokens, priced as a worker does."""
     facts: dict[str, Any] = {
         "request_id": ids.fresh_id(),
         "started_ns": STARTED_NS,
@@ -49,13 +57,29 @@ def settlement(**changes: Any) -> Settlement:
         "method": "POST",
         "provider": "anthropic",
     }
-    return Settlement(**facts | changes)
+    made = Settlement(**{"workspace_id": 1} | facts | changes)
+    if "cost_nanodollars" not in changes:
+        rate = shipped_prices().rate(made.model_served or made.model_asked, made.started_ns)
+        made.cost_nanodollars = 0 if rate is None else rate.cost(made.usage)
+    return made
 
 
 @cache
 def shipped_prices() -> PriceList:
     """The price list that comes with the gateway."""
     return settings.load(None, {}).prices
+
+
+@cache
+def shipped_plans() -> Plans:
+    """The plans that come with the gateway."""
+    return settings.load_plans(None, {})
+
+
+def enter_keys(store: Store, *keys: NewKey) -> list[KeyRecord]:
+    """Keys as rows of the default workspace, without all that minting does."""
+    with store.transaction() as connection:
+        return key_rows.insert(connection, 1, keys, 10)
 
 
 class Office:
@@ -72,11 +96,16 @@ class Office:
         self.log = RequestLog(self.stream, self.tally.drop)
         self.prices = shipped_prices()
 
-    def drain(self) -> Drain:
+    def drain(self, desk: Desk | None = None) -> Drain:
         """As the control plane makes it at its start."""
+        desk = desk or self.desk()
         pricing = Pricing(self.prices, self.store.price_list_id(self.prices.version))
         lines = LineWriter(self.store.key_public_id)
-        return Drain(self.store, self.shared, self.paths.run_dir, pricing, lines, self.log, self.tally)
+        return Drain(self.store, self.shared, self.paths.run_dir, pricing, desk.ledger, desk.limits, lines, self.log, self.tally)
+
+    def desk(self, pepper: Pepper = PEPPER, clock: Clock | None = None) -> Desk:
+        """Everything that orders can be given to."""
+        return Desk(self.store, pepper, shipped_plans(), clock or ManualClock(wall_ns=STARTED_NS), self.shared)
 
     def rows(self) -> list[dict[str, Any]]:
         """The request rows, oldest first."""

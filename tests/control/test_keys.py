@@ -4,19 +4,19 @@ import orjson
 import pytest
 
 from gateway.control import keys
+from gateway.control.desk import Desk
 from gateway.control.keys import Keys, Order, OrderError
+from gateway.control.store import keys as rows
 from gateway.core.clock import ManualClock
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.layout import Layout
 from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
-from tests.control.office import Office
-
-PEPPER = Pepper(b"\1" * 32)
+from tests.control.office import PEPPER, Office, shipped_plans
 
 
 def keys_of(office: Office, pepper: Pepper = PEPPER) -> Keys:
-    return Keys(office.store, pepper, ManualClock(wall_ns=1_795_000_000 * 10**9), office.shared.keys)
+    return office.desk(pepper).keys
 
 
 def test_a_key_looks_like_the_ones_clients_know() -> None:
@@ -30,8 +30,13 @@ def test_a_minted_key_is_live_at_once_and_its_text_is_nowhere(office: Office) ->
     other_process = SharedFile.open(office.paths.shared_map)
     row = other_process.keys.find(PEPPER.digest(minted.key_text))
     other_process.close()
-    assert row == KeyRow(minted.record.id, 1, KeyState.ACTIVE, 2_000_000_000)
-    assert (minted.record.rpm, minted.record.budget_nanodollars) == (5, 12_500_000_000)
+    assert row is not None
+    assert row == KeyRow(minted.record.id, 1, KeyState.ACTIVE, 2_000_000_000, row.limits)
+    assert row.limits, "it has limits, so its row says where they begin"
+    assert [(one.metric, one.window, one.amount) for one in minted.limits] == [
+        ("requests", "minute", 5),
+        ("cost", "total", 12_500_000_000),
+    ]
     secret = minted.key_text[17:-4].encode()
     for path in office.paths.data_dir.rglob("*"):
         if path.is_file():
@@ -94,7 +99,7 @@ def test_a_table_without_room_mints_nothing(office: Office, tmp_path_factory: py
     shared = SharedFile.create(
         tmp_path_factory.mktemp("small") / "shared.map", Layout(keys_capacity=8, slots=1, rows_per_slot=1, ring_capacity=8)
     )
-    held = Keys(office.store, PEPPER, ManualClock(), shared.keys)
+    held = Desk(office.store, PEPPER, shipped_plans(), ManualClock(), shared).keys
     held.mint(Order(name="a", count=shared.keys.rows_max))
     with pytest.raises(OrderError, match="room for"):
         held.mint(Order(name="b"))
@@ -115,7 +120,8 @@ def test_rebuilding_brings_every_key_back(office: Office) -> None:
 def test_rebuilding_revokes_what_a_crash_left_open(office: Office) -> None:
     held = keys_of(office)
     [minted] = held.mint(Order(name="a"))
-    office.store.revoke_key(minted.record.public_id, 5)
+    with office.store.transaction() as connection:
+        rows.revoke(connection, minted.record.public_id, 5)
     assert held.rebuild() == 0
     row = office.shared.keys.find(minted.record.digest)
     assert row is not None
@@ -148,8 +154,9 @@ def test_a_swapped_pepper_is_noticed(office: Office) -> None:
 
 
 def test_what_is_shown_of_a_key(office: Office) -> None:
-    [minted] = keys_of(office).mint(Order(name="me", budget_usd="3", expires_at_s=2_000_000_000))
-    shown = keys.view(minted.record)
+    held = keys_of(office)
+    [minted] = held.mint(Order(name="me", budget_usd="3", expires_at_s=2_000_000_000))
+    shown = held.view(minted.record)
     assert shown["shown"] == f"{minted.key_text[:17]}...{minted.key_text[-4:]}"
     assert (shown["created_at"], shown["expires_at"], shown["revoked_at"]) == (
         "2026-11-18T11:06:40Z",
@@ -157,5 +164,5 @@ def test_what_is_shown_of_a_key(office: Office) -> None:
         None,
     )
     assert (shown["budget_usd"], shown["rpm"], shown["workspace"]) == ("3.00", None, "default")
-    assert list(keys.view_minted(minted))[:3] == ["id", "key", "name"]
+    assert list(held.view_minted(minted))[:3] == ["id", "key", "name"]
     assert not any(isinstance(value, bytes) for value in shown.values())

@@ -1,10 +1,10 @@
-"""The drain: journal rings -> request rows, exactly once.
+"""The drain: journal rings -> books, exactly once.
 
-One pass reads every ring, prices what it found and enters the rows together with each ring's sequence number in one
-transaction. Only then are the rings' places released, and only then is the request logged and counted. A crash before the
-transaction leaves everything in the rings; a crash after it is seen at the next start, because the stored sequence is ahead of
-the ring's. When the database fails, nothing is released: the rings fill, workers refuse by themselves, and a later pass enters
-everything.
+One pass reads every ring, prices what it found and enters it together with each ring's sequence number in one transaction. Only
+then are the rings' places released, limits corrected that workers counted otherwise, and requests logged and counted. A crash
+before the transaction leaves everything in the rings; a crash after it is seen at the next start, because the stored sequence is
+ahead of the ring's. When the database fails, nothing is released: the rings fill, workers refuse by themselves, and a later pass
+enters everything.
 
 Requests without a key (never admitted) get a log line but no row. Not thread-safe; belongs to the thread of the Store it is
 given.
@@ -14,11 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.control.books.entry import KEY_ID, Pricing, Row, settle_orphan
+import structlog
+
+from gateway.control.books.entry import Pricing, Row, limit_and_window, settle_orphan
+from gateway.control.books.ledger import Ledger
 from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.books.sheet import SeenError, Sheet
+from gateway.control.limits import Limits
 from gateway.control.metrics import Tally
 from gateway.control.store import Store
-from gateway.state.journal import RingReader, Settlement
+from gateway.state.journal import RingReader, Settlement, unpack
 from gateway.state.shared import SharedFile
 
 RECORDS_PER_RING_MAX = 2000  # a pass; keeps one transaction below about 100 ms however far the rings have filled
@@ -40,12 +45,23 @@ class Drain:
     """Enters what the workers have written. Raises StoreError from every method when the database cannot be used."""
 
     def __init__(
-        self, store: Store, shared: SharedFile, run_dir: Path, pricing: Pricing, lines: LineWriter, log: RequestLog, tally: Tally
+        self,
+        store: Store,
+        shared: SharedFile,
+        run_dir: Path,
+        pricing: Pricing,
+        ledger: Ledger,
+        limits: Limits,
+        lines: LineWriter,
+        log: RequestLog,
+        tally: Tally,
     ) -> None:
         self._store = store
         self._shared = shared
         self._run_dir = run_dir
         self._pricing = pricing
+        self._ledger = ledger
+        self._limits = limits
         self._lines = lines
         self._log = log
         self._tally = tally
@@ -63,16 +79,15 @@ class Drain:
     def enter_some(self) -> int:
         """One pass: at most RECORDS_PER_RING_MAX of each ring. Returns the number of records taken."""
         taken: list[Taken] = []
-        rows: list[Row] = []
+        records: list[bytes] = []
         for reader in self._shared.journal.readers:
             if reader.depth:
-                records = self._read(reader)
-                taken.append(Taken(reader, len(records)))
-                rows += self._rows(records)
+                found = self._read(reader)
+                taken.append(Taken(reader, len(found)))
+                records += found
         if not taken:
             return 0
-        sequences = [(ring.reader.slot, ring.sequence) for ring in taken]
-        self._store.enter_requests([row for row in rows if row[KEY_ID]], self._shared.identity, sequences)
+        rows = self._enter(records, [(ring.reader.slot, ring.sequence) for ring in taken])
         for ring in taken:
             ring.reader.release(ring.records)
         self._tell(rows)
@@ -87,7 +102,7 @@ class Drain:
         orphans = list(self._shared.inflight.orphans(self._run_dir))
         if not orphans:
             return 0
-        rows: list[Row] = []
+        records: list[bytes] = []
         for orphan in orphans:
             try:
                 record = Settlement.unpack(orphan.record)
@@ -95,8 +110,8 @@ class Drain:
                 self._tally.records_unreadable += 1
                 continue
             if not self._store.has_request(record.request_id, record.started_ns):
-                rows.append(self._pricing.row(settle_orphan(record, orphan.output_bytes, orphan.events).pack()))
-        self._store.enter_requests([row for row in rows if row[KEY_ID]], self._shared.identity, ())
+                records.append(settle_orphan(record, orphan.output_bytes, orphan.events).pack())
+        rows = self._enter(records, ())
         for orphan in orphans:
             self._shared.inflight.free_orphan(orphan)
         self._tell(rows)
@@ -107,18 +122,35 @@ class Drain:
             return reader.read(RECORDS_PER_RING_MAX)
         except ValueError:
             # The oldest place holds no whole record; waiting for it would stop the slot's books for good.
-            self._tally.records_unreadable += 1
             return [b""]
 
-    def _rows(self, records: Sequence[bytes]) -> list[Row]:
-        rows = []
-        row_of = self._pricing.row
+    def _enter(self, records: Sequence[bytes], sequences: Sequence[tuple[int, int]]) -> list[Row]:
+        """Enters records in one transaction and returns all of them as rows, also those that the books had already."""
+        sheet = Sheet(self._pricing, records)
+        try:
+            corrections = sheet.enter(self._store, self._ledger, self._shared.identity, sequences)
+        except SeenError:
+            unseen = Sheet(self._pricing, self._unseen(records))
+            corrections = unseen.enter(self._store, self._ledger, self._shared.identity, sequences)
+        for kind, difference in corrections.items():
+            self._limits.correct(*limit_and_window(kind), difference)
+        self._tally.records_unreadable += sheet.unreadable
+        if sheet.mispriced:
+            self._tally.cost_differences += len(sheet.mispriced)
+            structlog.get_logger().warning("workers took another cost than the books", requests=len(sheet.mispriced))
+        return sheet.rows
+
+    def _unseen(self, records: Sequence[bytes]) -> list[bytes]:
+        """The records whose requests have no row yet, each once: a record seen twice is one row."""
+        unseen: dict[tuple[bytes, int], bytes] = {}
         for record in records:
             try:
-                rows.append(row_of(record))
+                request_id, started_ns = unpack(record)[:2]
             except ValueError:
-                self._tally.records_unreadable += record != b""
-        return rows
+                continue
+            if not self._store.has_request(request_id, started_ns):
+                unseen.setdefault((request_id, started_ns), record)
+        return list(unseen.values())
 
     def _tell(self, rows: Sequence[Row]) -> None:
         if rows:

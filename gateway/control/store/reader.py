@@ -5,14 +5,19 @@ connection: they are rare (a person or a script asked), and a connection kept op
 query.
 """
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
-import aiosqlite
-
-from gateway.control.store import tables
+from gateway.control.store import keys, requests
+from gateway.control.store.keys import KeyRecord
+from gateway.control.store.requests import UsageTotal
 from gateway.control.store.schema import BUSY_TIMEOUT_MS, StoreError, reading_url
-from gateway.control.store.tables import KeyRecord, UsageTotal
+
+T = TypeVar("T")
 
 
 class Reader:
@@ -24,18 +29,25 @@ class Reader:
     def __repr__(self) -> str:
         return f"<Reader {self._path}>"
 
-    async def keys(self, after_id: int, limit: int) -> list[KeyRecord]:
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What `question`, a reading function of this package, answers about one moment's state of the database."""
+        return await asyncio.to_thread(self.ask_now, question)
+
+    def ask_now(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The same in the thread that calls."""
+        try:
+            with closing(
+                sqlite3.connect(reading_url(self._path), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)
+            ) as connection:
+                connection.execute("BEGIN")  # all statements of one question see the same moment
+                return question(connection)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from None
+
+    async def keys(self, after_id: int, limit: int, workspace_id: int | None = None) -> list[KeyRecord]:
         """Keys in order of minting, at most `limit` of those after `after_id`."""
-        return [KeyRecord(*row) for row in await self._rows(tables.SELECT_KEYS, (after_id, limit))]
+        return await self.ask(lambda connection: keys.page(connection, after_id, limit, workspace_id))
 
     async def usage(self, by: str, since_ns: int, after: str | int | None, limit: int) -> list[UsageTotal]:
         """Totals of one page of groups; see `gateway.control.usage`."""
-        start = tables.USAGE_START[by] if after is None else after
-        return [UsageTotal(*row) for row in await self._rows(tables.SELECT_USAGE[by], (since_ns, start, limit))]
-
-    async def _rows(self, sql: str, values: tuple[object, ...]) -> list[sqlite3.Row]:
-        try:
-            async with aiosqlite.connect(reading_url(self._path), uri=True, timeout=BUSY_TIMEOUT_MS / 1000) as connection:
-                return list(await connection.execute_fetchall(sql, values))
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from None
+        return await self.ask(lambda connection: requests.usage(connection, by, since_ns, after, limit))

@@ -48,6 +48,11 @@ class LimitTable:
         """Limits in the table."""
         return len(self._limits)
 
+    @property
+    def room(self) -> int:
+        """Rows that are free: a limit takes one, and so does an anchor."""
+        return len(self._free) + self._layout.limits_capacity - self._rows_used()
+
     def workspace_anchor(self, workspace_id: int) -> int:
         """The reference of a workspace's anchor, which is made if there is none. Raises LimitTableFullError, ValueError."""
         index = self._anchors.get((Scope.WORKSPACE, workspace_id))

@@ -1,9 +1,11 @@
-from gateway.catalog.prices import Price, PriceList, Rate
+from gateway.catalog.prices import COST_NANODOLLARS_MAX, Price, PriceList, Rate
 from gateway.control.books import entry
+from gateway.control.books.drain import RECORDS_PER_RING_MAX
 from gateway.control.books.entry import Pricing
 from gateway.control.store import RequestRow
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
+from gateway.settings import WORKERS_MAX
 from gateway.state.journal import Flags, Settlement
 from tests.control.office import MODEL, STARTED_NS, settlement
 
@@ -13,7 +15,7 @@ PRICING = Pricing(PRICES, 7)
 
 
 def row(**changes: object) -> RequestRow:
-    return RequestRow(*PRICING.row(settlement(**changes).pack()))
+    return RequestRow(*PRICING.row(settlement(**changes).pack()), None)
 
 
 def test_each_token_class_has_its_price() -> None:
@@ -33,10 +35,10 @@ def test_the_model_that_served_is_the_one_that_costs() -> None:
     assert row(model_asked=MODEL, model_served="unlisted").cost_nanodollars == 0
 
 
-def test_the_largest_usage_fits_the_database() -> None:
-    dear = Pricing(PriceList([Price("*", 0, Rate(10**9, 10**9, 10**9, 10**9, 10**9))], "v1"), 1)
-    usage = Usage(*[TOKENS_MAX] * 5)
-    assert RequestRow(*dear.row(settlement(usage=usage).pack())).cost_nanodollars == 2**63 - 1
+def test_no_usage_costs_more_than_the_books_can_add_up() -> None:
+    dear = Pricing(PriceList([Price("*", 0, Rate(10**6, 10**6, 10**6, 10**6, 10**6))], "v1"), 1)
+    assert dear.row(settlement(usage=Usage(*[TOKENS_MAX] * 5)).pack())[entry.COST] == COST_NANODOLLARS_MAX
+    assert COST_NANODOLLARS_MAX * RECORDS_PER_RING_MAX * WORKERS_MAX < 2**63
 
 
 def test_rows_hold_plain_integers() -> None:

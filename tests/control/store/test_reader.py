@@ -4,12 +4,11 @@ import threading
 import pytest
 
 from gateway.control.store import NewKey, Reader, StoreError
-from tests.control.office import STARTED_NS, Office, Worker, settlement
+from tests.control.office import STARTED_NS, Office, Worker, enter_keys, settlement
 
 
 def test_a_reader_sees_what_the_writer_committed(office: Office, worker: Worker) -> None:
-    new = [NewKey(f"key_{n}", bytes([n]) * 32, f"n{n}", "p", "s") for n in range(3)]
-    office.store.insert_keys("default", new, 1)
+    enter_keys(office.store, *(NewKey(f"key_{n}", bytes([n]) * 32, f"n{n}", "p", "s") for n in range(3)))
     worker.settle(settlement(key_id=1), settlement(key_id=2), settlement(key_id=99))
     office.drain().enter_all()
     reader = Reader(office.paths.gateway_db)

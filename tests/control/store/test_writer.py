@@ -1,10 +1,10 @@
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from gateway.control.store import NewKey, RequestRow, Store, StoreError
+from gateway.control.store import NewKey, RequestRow, Store, StoreError, keys, requests
 from gateway.core import ids
 
 
@@ -14,8 +14,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def new_key(number: int, **changes: object) -> NewKey:
-    return NewKey(f"key_{number}", bytes([number]) * 32, f"name {number}", "sk-ant-api03-abcd", "xxAA", **changes)  # type: ignore[arg-type]
+def new_key(number: int) -> NewKey:
+    return NewKey(f"key_{number}", bytes([number]) * 32, f"name {number}", "sk-ant-api03-abcd", "xxAA")
 
 
 def request_row(store: Store, **changes: object) -> RequestRow:
@@ -25,42 +25,85 @@ def request_row(store: Store, **changes: object) -> RequestRow:
     return RequestRow(**facts | changes)  # type: ignore[arg-type]
 
 
+def add_keys(store: Store, *new: NewKey) -> None:
+    with store.transaction() as connection:
+        keys.insert(connection, 1, new, 10)
+
+
+def enter(store: Store, rows: Sequence[tuple[object, ...]], file_id: int, sequences: list[tuple[int, int]]) -> int:
+    with store.transaction() as connection:
+        new = requests.insert(connection, rows)
+        requests.set_ring_sequences(connection, file_id, sequences)
+    return new
+
+
+def ids_of(store: Store) -> list[str]:
+    return [record.public_id for record in store.keys(limit=9)]
+
+
+def fail_after(store: Store, act: Callable[[], None]) -> None:
+    """A transaction that does something and then breaks."""
+
+    def attempt() -> None:
+        with store.transaction():
+            act()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        attempt()
+
+
 def test_keys_are_entered_all_or_none(store: Store) -> None:
-    store.insert_keys("default", [new_key(1)], 10)
+    add_keys(store, new_key(1))
     with pytest.raises(StoreError, match="UNIQUE"):
-        store.insert_keys("brand new", [new_key(2), new_key(1)], 20)
-    assert [record.public_id for record in store.keys(limit=9)] == ["key_1"]
-    assert store.connection.execute("SELECT name FROM workspaces").fetchall() == [("default",)]
+        add_keys(store, new_key(2), new_key(1))
+    assert ids_of(store) == ["key_1"]
 
 
-def test_a_key_keeps_all_it_was_given(store: Store) -> None:
-    limits = {"plan": "pro", "rpm": 1, "itpm": 2, "otpm": 3, "budget_tokens": 4, "budget_nanodollars": 5, "concurrency": 6}
-    [record] = store.insert_keys("lab", [new_key(1, expires_at_s=99, **limits)], 10)
-    assert {name: getattr(record, name) for name in limits} == limits
-    assert (record.workspace, record.created_at_s, record.expires_at_s, record.state) == ("lab", 10, 99, "active")
-    assert store.key("key_1") == record
+def test_an_inner_transaction_is_undone_alone(store: Store) -> None:
+    with store.transaction():
+        add_keys(store, new_key(1))
+        fail_after(store, lambda: add_keys(store, new_key(2)))
+        add_keys(store, new_key(3))
+    assert ids_of(store) == ["key_1", "key_3"]
 
 
-def test_revoking_twice_keeps_the_first_date(store: Store) -> None:
-    store.insert_keys("default", [new_key(1)], 10)
-    assert store.revoke_key("key_1", 20) is not None
-    again = store.revoke_key("key_1", 30)
-    assert again is not None
-    assert (again.state, again.revoked_at_s) == ("revoked", 20)
-    assert store.revoke_key("key_none", 30) is None
+def test_an_inner_transaction_is_kept_only_with_the_outer_one(store: Store) -> None:
+    fail_after(store, lambda: add_keys(store, new_key(1)))
+    assert store.keys() == []
+    add_keys(store, new_key(1))
+    assert len(store.keys()) == 1
+
+
+def test_what_follows_a_commit_never_precedes_it(store: Store) -> None:
+    done: list[str] = []
+    with store.transaction():
+        with store.transaction():
+            store.when_committed(lambda: done.append("inner"))
+        store.when_committed(lambda: done.append("outer"))
+        fail_after(store, lambda: store.when_committed(lambda: done.append("never")))
+        assert done == []
+    assert done == ["inner", "outer"]
+    store.when_committed(lambda: done.append("at once"))
+    assert done[-1] == "at once"
+    fail_after(store, lambda: store.when_committed(lambda: done.append("never")))
+    with store.transaction():
+        pass
+    assert "never" not in done
 
 
 def test_a_request_seen_twice_is_one_row(store: Store) -> None:
     row = request_row(store)
-    store.enter_requests([row, row], 7, [(0, 2)])
-    store.enter_requests([row._replace(status=500)], 7, [(0, 3)])
+    assert enter(store, [row, row], 7, [(0, 2)]) == 1
+    assert enter(store, [row._replace(status=500)], 7, [(0, 3)]) == 0
+    assert enter(store, [], 7, []) == 0
     assert store.connection.execute("SELECT count(*), max(status) FROM requests").fetchone() == (1, 1)
     assert store.has_request(row.request_id, row.started_ns)
     assert not store.has_request(b"\0" * 16, row.started_ns)
 
 
 def test_ring_sequences_belong_to_one_shared_file(store: Store) -> None:
-    store.enter_requests([], 7, [(0, 5), (3, 9)])
+    enter(store, [], 7, [(0, 5), (3, 9)])
     assert store.ring_sequences(7) == {0: 5, 3: 9}
     assert store.ring_sequences(8) == {}
 
@@ -72,11 +115,11 @@ def test_a_full_disk_is_an_error_that_passes(store: Store) -> None:
     store.connection.execute(f"PRAGMA max_page_count = {pages}")
     rows = [request_row(store, path="x" * 64) for _ in range(500)]
     with pytest.raises(StoreError, match="full"):
-        store.enter_requests(rows, 7, [(0, 500)])
+        enter(store, rows, 7, [(0, 500)])
     assert store.ring_sequences(7) == {}
     assert store.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     store.connection.execute("PRAGMA max_page_count = 100000")
-    store.enter_requests(rows, 7, [(0, 500)])
+    enter(store, rows, 7, [(0, 500)])
     assert store.connection.execute("SELECT count(*) FROM requests").fetchone() == (500,)
 
 
@@ -95,6 +138,6 @@ def test_a_lock_held_by_another_is_an_error_that_passes(store: Store, tmp_path: 
 
 def test_a_bug_in_mid_transaction_changes_nothing(store: Store) -> None:
     with pytest.raises(StoreError):
-        store.enter_requests([("too", "short")], 7, [(0, 1)])
+        enter(store, [("too", "short")], 7, [(0, 1)])
     assert not store.connection.in_transaction
     assert store.ring_sequences(7) == {}

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from gateway.control.store import KeyRecord, RequestRow, Store, tables
-from tests.control.office import Office
+from gateway.control.store import KeyRecord, NewKey, RequestRow, Store, requests
+from tests.control.office import Office, enter_keys
 
 
 def test_rows_have_the_columns_of_their_table_in_order(tmp_path: Path) -> None:
@@ -12,14 +12,14 @@ def test_rows_have_the_columns_of_their_table_in_order(tmp_path: Path) -> None:
 
 def test_usage_is_read_by_an_index(tmp_path: Path) -> None:
     with Store.open(tmp_path / "gateway.db") as store:
-        for by, statement in tables.SELECT_USAGE.items():
-            plan = store.connection.execute(f"EXPLAIN QUERY PLAN {statement}", (0, tables.USAGE_START[by], 10)).fetchall()
+        for by, statement in requests.SELECT_USAGE.items():
+            plan = store.connection.execute(f"EXPLAIN QUERY PLAN {statement}", (0, requests.USAGE_START[by], 10)).fetchall()
             assert any("USING INDEX requests_by" in row[3] for row in plan), by
 
 
 def test_reprs_show_no_digest_and_no_key(office: Office) -> None:
-    new = tables.NewKey("key_a", b"\x01" * 32, "me", "sk-ant-api03-abcd", "xxAA")
-    [record] = office.store.insert_keys("default", [new], 1)
+    new = NewKey("key_a", b"\x01" * 32, "me", "sk-ant-api03-abcd", "xxAA")
+    [record] = enter_keys(office.store, new)
     assert repr(new) == "<NewKey key_a sk-ant-api03-abcd...xxAA>"
     assert repr(record) == "<KeyRecord key_a active sk-ant-api03-abcd...xxAA>"
     assert isinstance(record, KeyRecord)

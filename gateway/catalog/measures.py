@@ -1,0 +1,94 @@
+"""Measures: the words in which limits are written, in files and in orders alike.
+
+Owns what a limit can count (metric), over which time (window), for which models (class), and how an amount is written. Knows
+nothing of whose limit it is, nor of how it is enforced.
+
+Amounts are whole numbers inside: requests, tokens, requests at a time, nanodollars of cost, thousandths of messages. People
+write dollars and messages, which may have a fraction.
+"""
+
+import re
+from decimal import Decimal
+
+from gateway.catalog.models import LINES
+from gateway.core.money import NANODOLLARS_PER_DOLLAR
+
+# Word -> number in the shared file; the numbers are part of its layout.
+METRICS = {
+    "requests": 1,
+    "input_tokens": 2,
+    "output_tokens": 3,
+    "total_tokens": 4,
+    "cost": 5,
+    "concurrency": 6,
+    "messages": 7,
+}
+WINDOWS = {"minute": 1, "5h": 2, "day": 3, "month": 4, "total": 5}
+ALL = "all"
+CLASSES = (ALL, "opus", "sonnet", "haiku", "fable", "mythos", "other")
+assert set(CLASSES) == {ALL, *LINES}
+
+PATTERN_BYTES_MAX = 64  # its place in the shared file
+AMOUNT_MAX = 10**15  # of anything, in its own unit; keeps every sum of amounts inside 63 bits
+THOUSANDTHS = 1000
+
+_SCALES = {"cost": NANODOLLARS_PER_DOLLAR, "messages": THOUSANDTHS}
+_WORD = re.compile(r"[a-z_]+")
+_PATTERN = re.compile(r"[!-~]+")
+_AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,9})?")
+
+
+def check_metric(metric: str) -> None:
+    """Raises ValueError unless `metric` is one of METRICS."""
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric `{metric}`, expected one of {', '.join(METRICS)}")
+
+
+def check_window(metric: str, window: str | None) -> str:
+    """The window of a limit. Concurrency has none and is stored as `total`; every other metric must name one. ValueError."""
+    if metric == "concurrency":
+        if window not in (None, "total"):
+            raise ValueError("concurrency has no window")
+        return "total"
+    if window is None:
+        raise ValueError(f"a limit of {metric} needs a window: {', '.join(WINDOWS)}")
+    if window not in WINDOWS:
+        raise ValueError(f"unknown window `{window}`, expected one of {', '.join(WINDOWS)}")
+    return window
+
+
+def check_class(model_class: str) -> None:
+    """Raises ValueError unless it is one of CLASSES or a pattern of model names (`claude-opus-5*`).
+
+    A plain word that is no class is taken for a slip, not for the name of a model.
+    """
+    if model_class in CLASSES:
+        return
+    if not model_class or _WORD.fullmatch(model_class):
+        raise ValueError(f"unknown model class `{model_class}`, expected one of {', '.join(CLASSES)} or a pattern such as gpt-4*")
+    if not _PATTERN.fullmatch(model_class) or len(model_class) > PATTERN_BYTES_MAX:
+        raise ValueError(f"a pattern of model names has at most {PATTERN_BYTES_MAX} printable characters without blanks")
+
+
+def read_amount(metric: str, written: int | str) -> int:
+    """An amount as written, in the unit of its metric, as a whole number from 0 to AMOUNT_MAX. Raises ValueError."""
+    text = str(written)
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("an amount is a number such as 100 or 12.50, not negative")
+    exact = Decimal(text) * _SCALES.get(metric, 1)
+    if exact != exact.to_integral_value():
+        raise ValueError(f"an amount of {metric} cannot be that fine")
+    if exact > AMOUNT_MAX:
+        raise ValueError(f"an amount of {metric} can be at most {write_amount(metric, AMOUNT_MAX)}")
+    return int(exact)
+
+
+def write_amount(metric: str, amount: int) -> str:
+    """The inverse of `read_amount`: dollars with two places at least, anything else without needless zeros."""
+    scale = _SCALES.get(metric, 1)
+    sign = "-" if amount < 0 else ""
+    whole, part = divmod(abs(amount), scale)
+    places = f"{part:0{len(str(scale)) - 1}d}".rstrip("0") if scale > 1 else ""
+    if metric == "cost":
+        places = places.ljust(2, "0")
+    return f"{sign}{whole}.{places}" if places else f"{sign}{whole}"

@@ -1,0 +1,144 @@
+"""Rows of requests, totals over them, and how far each journal ring was entered."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class RequestRow(NamedTuple):
+    """One request as entered in the books, in the order of the columns of `requests`.
+
+    `charges` holds the limits it was counted against, packed as in the journal: {u32 limit, u32 window start, i64 amount}; None
+    when there are none. `check_sum` covers all columns but itself and `posting_id`, see `gateway.control.books.entry`.
+    """
+
+    request_id: bytes
+    started_ns: int
+    duration_us: int
+    ttft_us: int | None
+    key_id: int
+    status: int
+    outcome: int
+    fault: int
+    flags: int
+    attempts: int
+    credential: int
+    surface: int
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    request_bytes: int
+    response_bytes: int
+    model_asked: str
+    model_served: str
+    provider: str
+    method: str
+    path: str
+    upstream_request_id: str
+    cost_nanodollars: int
+    price_list_id: int
+    workspace_id: int
+    held_nanodollars: int
+    held_tokens: int
+    charges: bytes | None
+    check_sum: int
+    posting_id: int | None
+
+
+class UsageTotal(NamedTuple):
+    """Sums over the requests of one group. `after` is its place in the order, for the next page; `name` only keys have."""
+
+    after: str | int
+    label: str
+    name: str | None
+    requests: int
+    errors: int
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    output_tokens: int
+    cost_nanodollars: int
+
+
+_INSERT = f"INSERT OR IGNORE INTO requests VALUES ({','.join('?' * len(RequestRow._fields))})"  # noqa: S608 (constants of this module, here and below)
+
+_SUMS = """
+       count(*), sum(outcome NOT IN (1, 4) OR status >= 400), sum(input_tokens), sum(cache_read_tokens),
+       sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(output_tokens), sum(cost_nanodollars)
+"""
+
+USAGE_START: dict[str, str | int] = {"key": -1, "model": "", "day": ""}  # what sorts before every group
+
+# Each query pages by the group's own value, so rows that arrive between two pages move no boundary.
+SELECT_USAGE = {
+    "key": f"""
+SELECT key_id, coalesce((SELECT public_id FROM keys WHERE keys.id = key_id), 'key ' || key_id),
+       coalesce((SELECT name FROM keys WHERE keys.id = key_id), ''), {_SUMS}
+FROM requests WHERE started_ns >= ? AND key_id > ? GROUP BY key_id ORDER BY key_id LIMIT ?
+""",  # noqa: S608
+    "model": f"""
+SELECT coalesce(nullif(model_served, ''), nullif(model_asked, ''), '(none)') AS model,
+       coalesce(nullif(model_served, ''), nullif(model_asked, ''), '(none)'), NULL, {_SUMS}
+FROM requests WHERE started_ns >= ? AND model > ? GROUP BY model ORDER BY model LIMIT ?
+""",  # noqa: S608
+    "day": f"""
+SELECT date(started_ns / 1000000000, 'unixepoch') AS day, date(started_ns / 1000000000, 'unixepoch'), NULL, {_SUMS}
+FROM requests WHERE started_ns >= ? AND day > ? GROUP BY day ORDER BY day LIMIT ?
+""",  # noqa: S608
+}
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> int:
+    """Enters rows in the shape of RequestRow and returns how many are new.
+
+    A request (by its id and start) that has a row already keeps it: a record seen twice is one row.
+    """
+    return connection.executemany(_INSERT, rows).rowcount if rows else 0
+
+
+def has(connection: sqlite3.Connection, request_id: bytes, started_ns: int) -> bool:
+    """Whether a request is in the books."""
+    wanted = (started_ns, request_id)
+    found = connection.execute("SELECT 1 FROM requests WHERE (started_ns, request_id) = (?, ?)", wanted).fetchone()
+    return found is not None
+
+
+def find(connection: sqlite3.Connection, request_id: bytes) -> RequestRow | None:
+    """A request by its id alone: a walk over the whole index, for a person who asks."""
+    row = connection.execute("SELECT * FROM requests WHERE request_id = ?", (request_id,)).fetchone()
+    return None if row is None else RequestRow(*row)
+
+
+def price_list_id(connection: sqlite3.Connection, version: str) -> int:
+    """The number under which rows name this version of the price list."""
+    connection.execute("INSERT OR IGNORE INTO price_lists (version) VALUES (?)", (version,))
+    row = connection.execute("SELECT id FROM price_lists WHERE version = ?", (version,)).fetchone()
+    return int(row[0])
+
+
+def price_list(connection: sqlite3.Connection, number: int) -> str | None:
+    """The version that rows name by this number."""
+    row = connection.execute("SELECT version FROM price_lists WHERE id = ?", (number,)).fetchone()
+    return None if row is None else row[0]
+
+
+def ring_sequences(connection: sqlite3.Connection, file_id: int) -> dict[int, int]:
+    """Slot -> number of journal records of this shared file that have been entered."""
+    return dict(connection.execute("SELECT slot, sequence FROM rings WHERE file_id = ?", (file_id,)))
+
+
+def set_ring_sequences(connection: sqlite3.Connection, file_id: int, sequences: Iterable[tuple[int, int]]) -> None:
+    """Notes how far each (slot, sequence) has been entered."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO rings (slot, file_id, sequence) VALUES (?, ?, ?)",
+        [(slot, file_id, sequence) for slot, sequence in sequences],
+    )
+
+
+def usage(connection: sqlite3.Connection, by: str, since_ns: int, after: str | int | None, limit: int) -> list[UsageTotal]:
+    """Totals of one page of groups; see `gateway.control.usage`."""
+    start = USAGE_START[by] if after is None else after
+    return [UsageTotal(*row) for row in connection.execute(SELECT_USAGE[by], (since_ns, start, limit))]
