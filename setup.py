@@ -80,8 +80,11 @@ setup(
     ext_modules=[
         Extension(
             "native_fastpath._native",
-            sources=[f"native_fastpath/{name}.c" for name in ("_native", "headers", "region", "sampling", "scan", "tables")],
-            depends=["native_fastpath/region.h"],
+            sources=[
+                f"native_fastpath/{name}.c"
+                for name in ("_native", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables")
+            ],
+            depends=["native_fastpath/limits.h", "native_fastpath/region.h"],
             extra_compile_args=["-std=gnu11", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
             optional=True,
         ),

@@ -282,6 +282,10 @@ static PyMethodDef methods[] = {
     {"row_rewrite", FAST(region_row_rewrite), METH_FASTCALL, "Replaces the payload of an open row."},
     {"row_progress", FAST(region_row_progress), METH_FASTCALL, "Stores how far the row's answer has come."},
     {"row_close", region_row_close, METH_O, "Frees the row."},
+    {"limits_peek", FAST(region_limits_peek), METH_FASTCALL, "A limit that is certainly exhausted, or None."},
+    {"limits_take", FAST(region_limits_take), METH_FASTCALL, "Holds of every limit in a chain, or of none."},
+    {"limits_settle", FAST(region_limits_settle), METH_FASTCALL, "Corrects holds to what was used, appends and frees the row."},
+    {"limits_recover", FAST(region_limits_recover), METH_FASTCALL, "Takes a dead owner's lock and takes its change back."},
     {"close", region_close, METH_NOARGS, "Unmaps the file."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,4 +1,4 @@
-/* What region.c, tables.c and _native.c share: the mapped region, and the readers of arguments that every method uses. */
+/* What all C files share: the mapped region, and the readers of arguments that every method uses. */
 
 #ifndef NATIVE_FASTPATH_REGION_H
 #define NATIVE_FASTPATH_REGION_H
@@ -28,6 +28,17 @@ static inline uint64_t get_acquire(Word *word) { return atomic_load_explicit(wor
 static inline void set_relaxed(Word *word, uint64_t value) { atomic_store_explicit(word, value, memory_order_relaxed); }
 static inline void set_release(Word *word, uint64_t value) { atomic_store_explicit(word, value, memory_order_release); }
 
+/* A ring whose header was proved to describe one inside the region. */
+typedef struct {
+    Word *head, *tail;
+    unsigned char *slots;
+    uint64_t appended, released, capacity, record_size;
+} Ring;
+
+static inline Word *slot_of(const Ring *ring, uint64_t number) {
+    return (Word *)(void *)(ring->slots + (number & (ring->capacity - 1)) * (ring->record_size + 8));
+}
+
 /* All of these return false with an exception set. */
 bool check_count(const char *name, Py_ssize_t given, Py_ssize_t expected);
 bool check_open(const Region *region);
@@ -36,6 +47,10 @@ bool read_signed(PyObject *argument, long long *value);    /* clipped to the ran
 bool read_word(PyObject *argument, uint64_t *value);       /* OverflowError outside 0 to 2^64 - 1 */
 bool read_wrapped(PyObject *argument, uint64_t *value);    /* modulo 2^64 */
 bool read_word_offset(const Region *region, PyObject *argument, uint64_t *offset);
+bool read_ring(const Region *region, PyObject *argument, Ring *ring);
+bool read_row(const Region *region, PyObject *offset_argument, PyObject *payload, uint64_t *offset);
+
+void rewrite_row(const Region *region, uint64_t offset, PyObject *payload);
 
 PyObject *members(PyObject *module, PyObject *body);
 PyObject *sort_headers(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
@@ -52,5 +67,9 @@ PyObject *region_row_open(PyObject *self, PyObject *const *arguments, Py_ssize_t
 PyObject *region_row_rewrite(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *region_row_progress(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *region_row_close(PyObject *self, PyObject *offset);
+PyObject *region_limits_peek(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *region_limits_take(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *region_limits_settle(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *region_limits_recover(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
 
 #endif

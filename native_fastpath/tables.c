@@ -49,19 +49,9 @@ PyObject *region_find_key(PyObject *self, PyObject *const *arguments, Py_ssize_t
     return PyLong_FromLong(-1);
 }
 
-typedef struct {
-    Word *head, *tail;
-    unsigned char *slots;
-    uint64_t appended, released, capacity, record_size;
-} Ring;
-
-static Word *slot_of(const Ring *ring, uint64_t number) {
-    return (Word *)(void *)(ring->slots + (number & (ring->capacity - 1)) * (ring->record_size + 8));
-}
-
 /* pure.Region._ring. Bounds: capacity and record size come from the file, so they are proved at every call; the record size is
  * compared with the region first, so adding to it cannot wrap, and the division stands for a product that could. */
-static bool read_ring(const Region *region, PyObject *argument, Ring *ring) {
+bool read_ring(const Region *region, PyObject *argument, Ring *ring) {
     uint64_t offset;
     if (!read_word_offset(region, argument, &offset)) {
         return false;
@@ -171,7 +161,7 @@ PyObject *region_ring_free(PyObject *self, PyObject *ring_offset) {
 }
 
 /* pure.Region._row. Bounds: a bytes object is shorter than 2^63, so twice its length plus the header does not wrap. */
-static bool read_row(const Region *region, PyObject *offset_argument, PyObject *payload, uint64_t *offset) {
+bool read_row(const Region *region, PyObject *offset_argument, PyObject *payload, uint64_t *offset) {
     if (!read_word_offset(region, offset_argument, offset) || !check_bytes(payload)) {
         return false;
     }
@@ -203,6 +193,15 @@ PyObject *region_row_open(PyObject *self, PyObject *const *arguments, Py_ssize_t
     Py_RETURN_NONE;
 }
 
+/* Bounds: read_row, which leaves room for both copies. */
+void rewrite_row(const Region *region, uint64_t offset, PyObject *payload) {
+    Word *row = word_at(region, offset);
+    uint64_t copy = 1 - (get_relaxed(row + 3) & 1);
+    uint64_t length = (uint64_t)PyBytes_GET_SIZE(payload);
+    memcpy(region->base + offset + ROW_HEADER + copy * length, PyBytes_AS_STRING(payload), length);
+    set_release(row + 3, copy);
+}
+
 /* pure.Region.row_rewrite, 10 times faster. Bounds: read_row, which leaves room for both copies. */
 PyObject *region_row_rewrite(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
     Region *region = (Region *)self;
@@ -210,15 +209,11 @@ PyObject *region_row_rewrite(PyObject *self, PyObject *const *arguments, Py_ssiz
     if (!check_count("row_rewrite", count, 2) || !read_row(region, arguments[0], arguments[1], &offset)) {
         return NULL;
     }
-    Word *row = word_at(region, offset);
-    if (get_relaxed(row) == 0) {
+    if (get_relaxed(word_at(region, offset)) == 0) {
         PyErr_SetString(PyExc_ValueError, "the row is free");
         return NULL;
     }
-    uint64_t copy = 1 - (get_relaxed(row + 3) & 1);
-    uint64_t length = (uint64_t)PyBytes_GET_SIZE(arguments[1]);
-    memcpy(region->base + offset + ROW_HEADER + copy * length, PyBytes_AS_STRING(arguments[1]), length);
-    set_release(row + 3, copy);
+    rewrite_row(region, offset, arguments[1]);
     Py_RETURN_NONE;
 }
 

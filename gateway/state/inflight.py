@@ -1,6 +1,7 @@
 """Requests in flight: one row for each, written so that it can be billed if its worker died this instant.
 
-A row holds a complete settlement record, replaced when more is known, and two words of progress that change with every chunk.
+A row holds a complete settlement record, replaced when more is known, two words of progress that change with every chunk, and
+what the request holds of its caller's limits.
 The slot's owner is the only one who opens, updates and closes its rows; rows of an owner who is dead are orphans, which the
 control plane settles and frees. Owner and control plane never write the same row: the first holds its epoch, the second looks
 only at older ones.
@@ -10,7 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.state.journal import Charge
 from gateway.state.layout import HOLDS_AT, RECORD_BYTES, ROW_BYTES, Layout
+from gateway.state.limits import holds
+from gateway.state.limits.holds import HoldState
+from gateway.state.limits.locks import AccountLocks, LimitsBusyError, control_word
 from gateway.state.workers import WorkerSlot, WorkerTable
 from native_fastpath import ROW_HEADER, Region
 
@@ -62,8 +67,14 @@ class InflightRows:
         self._region.row_rewrite(row, record)
 
     def close(self, row: int) -> None:
-        """Frees the row, once its settlement is in the journal."""
+        """Frees a row that holds nothing of any limit, once its settlement is in the journal. ValueError when it does."""
+        if self._region.load(row + HOLDS_AT) != HoldState.NONE:
+            raise ValueError("the row holds something of a limit: it must be settled")
         self._region.row_close(row)
+        self.freed(row)
+
+    def freed(self, row: int) -> None:
+        """Notes that `Limits.settle` has freed the row."""
         self._free.append(row)
         self.count -= 1
 
@@ -76,7 +87,12 @@ class InflightRows:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Orphan:
-    """A row whose worker died. `record` is a packed settlement; the other two say how far its answer had come."""
+    """A row whose worker died. `record` is a packed settlement; the next two say how far its answer had come.
+
+    `holds` says what became of its limits: HELD ones wait for `LimitTable.settle_orphan`; when they are SETTLED, `record` is the
+    worker's last word, and `charges` go with it. A record whose outcome is not WORKER_KILLED is the worker's last word in any
+    case.
+    """
 
     slot: int
     row: int
@@ -84,6 +100,8 @@ class Orphan:
     record: bytes
     output_bytes: int
     events: int
+    holds: HoldState = HoldState.NONE
+    charges: tuple[Charge, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Orphan slot {self.slot} row {self.row} epoch {self.epoch}>"
@@ -115,6 +133,11 @@ class InflightTable:
                 continue
             dead_below = self._workers.dead_below(slot, run_dir)
             if dead_below == self._clean_below[slot] or not self._journal_released(slot, dead_below):
+                continue
+            try:
+                # A worker may have died in the middle of a change of limits; what its rows hold is certain only after.
+                AccountLocks(self._region, self._layout, run_dir, control_word(self._region, self._layout)).clear_log(slot)
+            except LimitsBusyError:
                 continue
             clean = True
             for row in range(self._layout.rows_per_slot):
@@ -148,5 +171,7 @@ class InflightTable:
     def _orphan(self, slot: int, row: int, epoch: int, offset: int) -> Orphan:
         copy = self._region.load(offset + _COPY) & 1
         record = self._region.read(offset + ROW_HEADER + copy * RECORD_BYTES, RECORD_BYTES)
-        output_bytes = self._region.load(offset + _OUTPUT_BYTES)
-        return Orphan(slot, row, epoch, record, output_bytes, self._region.load(offset + _EVENTS))
+        output_bytes, events = self._region.load(offset + _OUTPUT_BYTES), self._region.load(offset + _EVENTS)
+        state = holds.state_of(self._region, offset)
+        charges = holds.charges_of(self._region, self._layout, offset) if state is HoldState.SETTLED else ()
+        return Orphan(slot, row, epoch, record, output_bytes, events, state, charges)

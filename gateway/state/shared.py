@@ -104,6 +104,11 @@ class SharedFile:
         return cls(path, layout, identity)
 
     @property
+    def run_dir(self) -> Path:
+        """Where the processes that use the file hold their locks: the folder `run` beside it."""
+        return self.path.parent / "run"
+
+    @property
     def draining(self) -> bool:
         """Set by the supervisor when no new work shall begin."""
         return self.region.load(DRAINING_AT) != 0

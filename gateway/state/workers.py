@@ -93,17 +93,7 @@ class WorkerTable:
         The question takes a free lock for a moment: a worker that claims the slot in just that moment gets another one.
         """
         self._layout.worker_at(slot)
-        try:
-            descriptor = os.open(lock_path(run_dir, slot), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return is_locked(lock_path(run_dir, slot))
 
     def alive(self, run_dir: Path) -> list[int]:
         """All slots that have an owner now."""
@@ -117,6 +107,26 @@ class WorkerTable:
         """
         epoch = self.epoch(slot)
         return epoch if self.is_alive(slot, run_dir) else epoch + 1
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the exclusive lock on a file. A free lock is taken for a moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def control_lock_path(run_dir: Path) -> Path:
+    """The lock file of whoever acts as the control plane."""
+    return run_dir / "control.lock"
 
 
 def lock_path(run_dir: Path, slot: int) -> Path:

@@ -24,6 +24,10 @@ from enum import IntEnum
 from gateway.state.layout import LIMIT_BYTES, Layout
 from native_fastpath import Region
 
+# By metric, from 1 on; the first place is not used.
+Amounts = tuple[int, int, int, int, int, int, int, int]
+NOTHING: Amounts = (0,) * 8
+
 AMOUNT_MAX = 2**63 - 1
 LIMITS_PER_ANCHOR_MAX = 8  # three anchors make the 24 places of a request's holds and charges
 LOCK_AT = 120

@@ -4,7 +4,7 @@ Owns anchors, chains and rows that are used again; knows neither prices nor SQLi
 word, made under the account's lock, so it has happened or not, whenever its writer dies. What was cut off from its chain but
 not freed is freed when the next control plane opens the table.
 
-Not thread-safe, and one at a time: whoever opens the table holds the control lock.
+Not thread-safe, and one at a time: whoever opens the table holds the control lock, by which workers know that it lives.
 """
 
 import sys
@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from gateway.state.journal import Charge
 from gateway.state.layout import CONTROL_EPOCH_AT
 from gateway.state.limits import rows
-from gateway.state.limits.locks import AccountLocks, owner_word
+from gateway.state.limits.holds import account_of, charges_of
+from gateway.state.limits.locks import AccountLocks, deadline, owner_word
 from gateway.state.limits.patterns import PatternTable
-from gateway.state.limits.rows import AMOUNT_MAX, LIMITS_PER_ANCHOR_MAX, LimitSpec, LimitState, Links, Scope
+from gateway.state.limits.rows import AMOUNT_MAX, LIMITS_PER_ANCHOR_MAX, Amounts, LimitSpec, LimitState, Links, Scope
 
 if TYPE_CHECKING:
+    from gateway.state.inflight import Orphan
     from gateway.state.shared import SharedFile
 
 
@@ -35,7 +38,8 @@ class LimitTable:
         self._region = shared.region
         self._layout = shared.layout
         self.owner = owner_word(shared.layout.slots, self._region.add(CONTROL_EPOCH_AT, 1))
-        self._locks = AccountLocks(self._region, self._layout, self.owner)
+        self._locks = AccountLocks(self._region, self._layout, shared.run_dir, self.owner)
+        self._locks.clear_log(self._layout.slots)
         self.patterns = PatternTable(self._region, self._layout)
         self._anchors: dict[tuple[Scope, int], int] = {}
         self._limits: dict[int, int] = {}
@@ -183,6 +187,21 @@ class LimitTable:
     def pattern_bit(self, text: str) -> int:
         """The class bit of a pattern, see PatternTable.bit."""
         return self.patterns.bit(text, lambda: {self._state(index).class_bit for index in self._limits.values()})
+
+    def settle_orphan(self, orphan: "Orphan", record: bytes, real: Amounts, mono_ns: int) -> tuple[Charge, ...]:
+        """Counts what a dead worker's request really took of its limits, by metric, and returns what it was charged to.
+
+        `record` becomes the row's last word with it. Settled ones stay as they are, so this may be done again after a crash; the
+        row is freed by `InflightTable.free_orphan`. Raises LimitsBusyError.
+        """
+        row = self._layout.row_at(orphan.slot, orphan.row)
+        undo_at = self._layout.undo_of(self._layout.slots)
+        deadline_s = deadline()
+        while True:
+            done = self._region.limits_settle(0, row, record, self._layout.limits_at, undo_at, self.owner, real, mono_ns)
+            if not isinstance(done, tuple):
+                return charges_of(self._region, self._layout, row)
+            self._locks.wait(account_of(self._region, row), done[1], deadline_s)
 
     def _anchor_before(self, scope: Scope, owner_id: int, parent: int) -> int:
         above = self._anchor_index(parent)

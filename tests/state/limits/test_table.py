@@ -3,8 +3,7 @@
 import pytest
 
 from gateway.state.layout import Layout
-from gateway.state.limits import LimitsBusyError, LimitSpec, LimitTable, LimitTableFullError, Metric, Scope, Window, rows
-from gateway.state.limits.locks import owner_word
+from gateway.state.limits import LimitSpec, LimitTable, LimitTableFullError, Metric, Scope, Window, rows
 from gateway.state.shared import SharedFile
 
 I64_MAX = 2**63 - 1
@@ -252,24 +251,3 @@ def test_chains_that_make_no_sense_are_not_opened(shared: SharedFile, wrong: int
     table._link(2, wrong)
     with pytest.raises(ValueError, match="damaged"):
         LimitTable(shared)
-
-
-def test_a_lock_that_somebody_alive_keeps_is_not_broken(shared: SharedFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.state.limits.locks.WAIT_S_MAX", 0.01)
-    table = LimitTable(shared)
-    workspace = table.workspace_anchor(1)
-    table.add(workspace, spec(1, 10))
-    lock = rows.row_at(shared.layout, rows.index_of(workspace)) + rows.LOCK_AT
-    shared.region.store(lock, table.owner)
-    with pytest.raises(LimitsBusyError):
-        table.change(1, 5)
-    assert shared.region.load(lock) == table.owner
-    shared.region.store(lock, 0)
-    table.change(1, 5)
-    assert shared.region.load(lock) == 0
-
-
-def test_an_owner_is_named_by_slot_and_epoch() -> None:
-    words = {owner_word(slot, epoch) for slot in (0, 1, 31, 1024) for epoch in (0, 1, 2**32)}
-    assert len(words) == 12
-    assert 0 not in words
