@@ -136,10 +136,23 @@ static void limit_at(Limit *limit, Word *row, uint64_t index, uint64_t head, con
     limit->available = limit->amount - add_capped(limit->used, limit->held);
 }
 
+/* limits._least. Adding 1 to an amount does not wrap as an unsigned number. */
+static int64_t least_of(const Limit *limit, const Asked *asked) {
+    unsigned metric = metric_of(limit->head) & (METRICS - 1);
+    int64_t least = asked->least[metric];
+    if (is_smooth(limit->head) && metric == OUTPUT_TOKENS) {
+        return least < 1 ? least : 1;
+    }
+    if (is_smooth(limit->head) && metric == TOTAL_TOKENS && (uint64_t)least > (uint64_t)asked->full[INPUT_TOKENS] + 1) {
+        return asked->full[INPUT_TOKENS] + 1;
+    }
+    return least;
+}
+
 /* limits.decide: how much a limit grants, -1 to pass it by. False when it refuses. */
 static bool decide(Limit *limit, const Asked *asked) {
     unsigned metric = metric_of(limit->head) & (METRICS - 1);
-    int64_t full = asked->full[metric], least = asked->least[metric];
+    int64_t full = asked->full[metric], least = least_of(limit, asked);
     if (full == 0) {
         if (least == 0 || (metric != COST && metric != TOTAL_TOKENS)) {
             return true;
@@ -156,7 +169,7 @@ static int64_t span_ns(int64_t span_s) { return span_s > INT64_MAX / SECOND_NS ?
 
 /* limits.wait_ns: until a limit that refuses may grant again; -1 for never. */
 static int64_t wait_ns(const Limit *limit, const Asked *asked, const Moment *now) {
-    int64_t least = asked->least[metric_of(limit->head) & (METRICS - 1)];
+    int64_t least = least_of(limit, asked);
     if (limit->amount == 0) {
         return -1;
     }

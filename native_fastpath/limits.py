@@ -115,7 +115,7 @@ class Limits(Locks):
                 end_s = self._words[row + WINDOW_END]
                 limit = self._limit(index, row, head, now)
                 if limit.available <= 0 and self._words[row + WINDOW_END] == end_s and self._words[row] == head:
-                    return index, _wait_ns(limit, (1,) * 8, now)
+                    return index, _wait_ns(limit, 1, now)
             index = links & U32
         return None
 
@@ -134,8 +134,10 @@ class Limits(Locks):
         """Holds `full` of every limit of the mask's classes in the chain that begins at the anchor `first`, or of none.
 
         `full` and `least` are by the limits' metrics. A limit with less than `full` left grants what it has, if that is at
-        least `least` and not nothing. One whose metric's `full` is 0 is passed by; only metrics 4 and 5 refuse also then, when
-        nothing is left and `least` is not 0. `moment` is (wall clock s, start and end of its day and of its month, monotonic ns).
+        least `least` and not nothing; one by the minute grants output (3) and total tokens (4) also when only the input fits,
+        since it fills up again while the answer comes. One whose metric's `full` is 0 is passed by; only metrics 4 and 5 refuse
+        also then, when nothing is left and `least` is not 0. `moment` is (wall clock s, start and end of its day and of its
+        month, monotonic ns).
 
         Granted: 20 numbers of 64 bits, by metric the least that was granted of a lasting limit (-1: all of it), then limit,
         remaining and ns to the reset of the tightest limit of metrics 1, 4, 2 and 3 (-1: there is none). What is held stands in
@@ -370,20 +372,31 @@ def _refusal(limits: list[_Limit], full: Amounts, least: Amounts, now: _Now) -> 
     """The refusing limit whose end is furthest away, with the wait; None when all grant."""
     refusal: tuple[int, int] | None = None
     for limit in limits:
-        if not _decide(limit, full[limit.metric], least[limit.metric]):
-            wait_ns = _wait_ns(limit, least, now)
+        wanted = _least(limit, full, least)
+        if not _decide(limit, full[limit.metric], wanted):
+            wait_ns = _wait_ns(limit, wanted, now)
             if refusal is None or (refusal[1] >= 0 and (wait_ns < 0 or wait_ns > refusal[1])):
                 refusal = limit.index, wait_ns
     return refusal
 
 
-def _wait_ns(limit: _Limit, least: tuple[int, ...], now: _Now) -> int:
+def _least(limit: _Limit, full: Amounts, least: Amounts) -> int:
+    """What must be there. A smooth limit fills up again while an answer comes, so only what is sent at once has to fit."""
+    metric = limit.metric
+    if is_smooth(limit.head):
+        if metric == _OUTPUT:
+            return min(least[metric], 1)
+        if metric == _TOTAL_TOKENS:
+            return min(least[metric], full[_INPUT] + 1)
+    return least[metric]
+
+
+def _wait_ns(limit: _Limit, wanted: int, now: _Now) -> int:
     """Until a limit that refuses may grant again; -1 for never."""
     if limit.amount == 0:
         return -1
     if metric_of(limit.head) == _CONCURRENCY:
         return 0
-    wanted = least[limit.metric]
     if wanted > limit.amount or window_of(limit.head) == _TOTAL:
         return -1
     if not is_smooth(limit.head):

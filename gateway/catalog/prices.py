@@ -42,6 +42,10 @@ class Rate:
     long_above_tokens: int = 0
     long: "Rate | None" = None
 
+    def at(self, input_tokens: int) -> "Rate":
+        """The rate for a prompt of that many tokens, of all classes of input together."""
+        return self.long if self.long is not None and input_tokens > self.long_above_tokens else self
+
     def cost(self, usage: Usage) -> int:
         """What `usage` costs, in nanodollars, at most COST_NANODOLLARS_MAX. Exact: nothing is rounded."""
         if self.long is not None and usage.total_input_tokens > self.long_above_tokens:

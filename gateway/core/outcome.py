@@ -12,6 +12,7 @@ class Outcome(IntEnum):
     CLIENT_GONE = 4  # the client left first
     UPSTREAM_DIED = 5  # the upstream failed, stalled or was cut off
     WORKER_KILLED = 6  # the worker died; settled by the control plane from the in-flight row
+    BUDGET_ENDED = 7  # the caller's budget ended in the middle of a stream, which was closed as a whole message
 
     @property
     def word(self) -> str:

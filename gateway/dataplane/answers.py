@@ -16,8 +16,10 @@ from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
 from gateway.dialects.anthropic import fault as fault_words
 from gateway.dialects.anthropic import reply
+from gateway.dialects.anthropic.cap import Cap
 from gateway.dialects.anthropic.reply import Missing
 from gateway.dialects.anthropic.usage_tap import UsageTap
+from gateway.dialects.sse import OverlongEvent
 from gateway.state.journal import Flags, Surface
 
 # A Message of 128 000 tokens is about half a megabyte; images do not come back. An error is a sentence.
@@ -213,6 +215,7 @@ class Streamed:
         self._note_progress = note_progress
         self._clock = clock
         self._echo = exchange.echoes
+        self._cap = None if exchange.budget is None else Cap(exchange.budget.output_tokens(), exchange.budget.output_tokens)
         self._input_noted = False
         # Nobody asked for a compressed stream. If one comes all the same it is opened: events must be seen to be kept whole.
         self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS) if encoding in (b"gzip", b"x-gzip", b"deflate") else None
@@ -221,8 +224,8 @@ class Streamed:
     def take(self, data: bytes) -> None:
         if self._inflater is not None:
             data = self._inflate(data)
-        tap, exchange = self.tap, self._exchange
-        events = tap.feed(data)
+        tap, exchange, cap = self.tap, self._exchange, self._cap
+        events = tap.feed(data if cap is None else self._capped(cap, data))
         if not events:
             return
         if not self._flow.started:
@@ -240,6 +243,17 @@ class Streamed:
             self._note_progress(tap.output_bytes, tap.deltas, lambda: settle.progressed(exchange))
         else:
             self._note_progress(tap.output_bytes, tap.deltas, None)
+
+    @property
+    def capped(self) -> bool:
+        """Whether the caller's budget has ended the stream: what the upstream still says is not wanted."""
+        return self._cap is not None and self._cap.reached
+
+    def close_capped(self) -> None:
+        """The last frame of a stream that its budget ended; the closing events went out before it."""
+        self._flow.body(b"", more=False)
+        self.settle()
+        self._exchange.flags |= Flags.OUTPUT_ESTIMATED.value
 
     def end(self) -> Fault | None:
         if self.tap.ended or self.tap.error:
@@ -305,6 +319,13 @@ class Streamed:
                 self._echo = False
                 break
         return b"\n".join(lines)
+
+    def _capped(self, cap: Cap, data: bytes) -> bytes:
+        """What may go on of a stream that may be ended by its caller's budget."""
+        try:
+            return cap.feed(data)
+        except OverlongEvent:
+            return cap.end()  # nobody can say what it holds
 
     def _inflate(self, data: bytes) -> bytes:
         """What `data` unfolds to; nothing once the stream was broken, which then ends without its last event."""

@@ -85,6 +85,7 @@ class Calls:
         worker = self._worker
         worker.counters.add(Counter.REQUESTS_STARTED)
         exchange.caller = identify(said, worker.shared.keys, worker.pepper, exchange.started_ns // 1_000_000_000)
+        admit.early(worker, exchange, relay)
         if match.surface in (Surface.MESSAGES, Surface.COUNT_TOKENS):
             await self._message(exchange, relay, scope, said, receive)
         else:
@@ -102,6 +103,7 @@ class Calls:
         plain = await body.decoded(payload, said.notes.get(b"content-encoding"), bytes_max=settings.body_max_bytes)
         asked = request.check(plain, version=version, betas=headers.betas(said), count_tokens=count)
         exchange.stream, exchange.model_asked = asked.stream, asked.model
+        max_tokens = asked.max_tokens
         target = worker.routes.plan(asked.model)[0]
         upstream = exchange.upstream = worker.upstreams[target.provider.name]
         exchange.model_served = target.model_served
@@ -111,7 +113,10 @@ class Calls:
         if exchange.echoes:
             payload = plain = request.replace_model(plain, span, target.model_served)
             block = headers.without(block, frozenset((b"content-encoding",)))
-        admit.admit(worker, exchange)
+        if count:
+            admit.other(worker, exchange, relay)
+        else:
+            admit.message(worker, exchange, relay, plain, max_tokens)
         exchange.credential = upstream.next_credential()
         head = headers.request_head(exchange, upstream, scope["query_string"], block, len(payload))
         worker.watch.sent(relay, receive)
@@ -138,7 +143,7 @@ class Calls:
             query = query or b"limit=1000"
         elif exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
             exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
-        admit.admit(worker, exchange)
+        admit.other(worker, exchange, relay)
         exchange.credential = upstream.next_credential()
         if upload.is_large(said):
             await upload.pass_on(worker, exchange, relay, upstream, query, said, receive)

@@ -8,10 +8,12 @@ worker has.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.catalog.prices import Rate
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.ids import fresh_id, text_of
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
+from gateway.dataplane.amounts import Budget
 from gateway.state.journal import Surface
 from gateway.state.keys import KeyRow
 from gateway.upstream.providers import Upstream
@@ -39,6 +41,12 @@ class Exchange:
     reshape: Callable[[bytes], bytes] | None = None  # turns a whole answer into the caller's dialect
     # admit
     row: int | None = None
+    limited: bool = False  # something is held of the caller's limits
+    rate: Rate | None = None  # what the model's tokens cost
+    weight: int = 0  # what a message to the model counts for, in thousandths
+    held_nanodollars: int = 0
+    held_tokens: int = 0
+    budget: Budget | None = None  # where a stream has to be ended, when the hold does not cover all of `max_tokens`
     # attempt
     attempts: int = 0
     credential: int = 0

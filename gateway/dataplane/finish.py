@@ -43,10 +43,11 @@ def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: b
         # Only a cancelled task comes here without an ending: the worker is stopping.
         exchange.end(Outcome.CLIENT_GONE)
     exchange.response_bytes = relay.flow.bytes_sent
-    record = settle.settlement(exchange, worker.clock.monotonic_ns())
+    now_ns = worker.clock.monotonic_ns()
+    record, real = settle.settlement(exchange, now_ns, worker.tariff.price_tag)
     if exchange.row is not None:
-        worker.ring.append(record)
-        worker.rows.close(exchange.row)
+        if not worker.limits.settle(exchange.row, record, real, now_ns):
+            worker.counters.add(Counter.JOURNAL_DROPPED)
         exchange.row = None
         if exchange.stream:
             worker.counters.add(Counter.STREAMS_OPEN, -1)

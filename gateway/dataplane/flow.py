@@ -11,6 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 Message = dict[str, Any]
+Headers = list[tuple[bytes, bytes]]
+
+RATE_LIMIT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
 Send = Callable[[Message], Awaitable[None]]
 
 
@@ -29,6 +32,7 @@ class Flow:
         "closed",
         "closes_after",
         "slow_since_ns",
+        "standing",
         "started",
     )
 
@@ -45,14 +49,20 @@ class Flow:
         self.closes_after = False  # the connection shall not carry another request
         self.bytes_sent = 0
         self.slow_since_ns = 0
+        self.standing: Headers | None = None  # how the caller stands with its limits; told with whatever is answered
 
     @property
     def slow(self) -> bool:
         return self._pending is not None
 
-    def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def start(self, status: int, headers: Headers) -> None:
         """Puts the head of the answer."""
         self.started = True
+        standing = self.standing
+        if standing is not None:
+            # What the upstream says of the operator's own limits would be mistaken for the caller's.
+            headers = [pair for pair in headers if not pair[0].startswith(RATE_LIMIT_PREFIXES)]
+            headers += standing
         if self.closes_after:
             headers.append((b"connection", b"close"))
         self.put({"type": "http.response.start", "status": status, "headers": headers})

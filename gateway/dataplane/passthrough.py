@@ -107,6 +107,11 @@ class Passthrough:
         assert answer is not None  # a body never comes before its head
         if data:
             answer.take(data)
+            if isinstance(answer, Streamed) and answer.capped:
+                answer.close_capped()
+                self.exchange.end(Outcome.BUDGET_ENDED)
+                self._stop()
+                return
         if ended:
             fault = answer.end()
             self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)

@@ -7,13 +7,17 @@ Owns the billing rule of every ending; RELIABILITY of the figures is marked by f
     rejected        nothing
     client gone     input as reported, else as estimated; output as streamed; nothing when nothing had been sent upstream
     upstream died   nothing before content; after content: input as reported, output as streamed
+    budget ended    input as reported, output as streamed
     worker killed   as the in-flight row last said (settled by the control plane)
 """
 
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
+from gateway.dataplane.amounts import used
 from gateway.dataplane.exchange import Exchange
 from gateway.state.journal import Flags, Surface, pack
+from gateway.state.limits import NOTHING as AMOUNTS_NONE
+from gateway.state.limits import Amounts
 
 # English prose and code lie between 3 and 5 bytes a token in the tokenizers that matter; a figure made of this is marked.
 REQUEST_BYTES_PER_TOKEN = 4
@@ -45,24 +49,29 @@ def reservation(exchange: Exchange) -> bytes:
     """The record for the in-flight row at admission: how the request settles if this worker dies now."""
     flags = STREAM if exchange.stream else 0
     if exchange.surface is not Surface.MESSAGES:
-        return _record(exchange, Outcome.WORKER_KILLED, NOTHING, flags, 0)
+        return _record(exchange, Outcome.WORKER_KILLED, NOTHING, flags, 0, 0, 0)
     return _record(
-        exchange, Outcome.WORKER_KILLED, Usage(estimated_input_tokens(exchange)), flags | Flags.INPUT_ESTIMATED.value, 0
+        exchange, Outcome.WORKER_KILLED, Usage(estimated_input_tokens(exchange)), flags | Flags.INPUT_ESTIMATED.value, 0, 0, 0
     )
 
 
 def progressed(exchange: Exchange) -> bytes:
     """The record for the in-flight row once the upstream has told the input."""
-    return _record(exchange, Outcome.WORKER_KILLED, exchange.usage, exchange.flags | (STREAM if exchange.stream else 0), 0)
+    return _record(exchange, Outcome.WORKER_KILLED, exchange.usage, exchange.flags | (STREAM if exchange.stream else 0), 0, 0, 0)
 
 
-def settlement(exchange: Exchange, now_ns: int) -> bytes:
-    """The record for the journal. `now_ns` is monotonic."""
+def settlement(exchange: Exchange, now_ns: int, price_tag: int) -> tuple[bytes, Amounts]:
+    """The record for the journal, and what the request counts for with its caller's limits. `now_ns` is monotonic."""
     outcome = exchange.outcome or Outcome.REFUSED
-    usage, flags = exchange.usage, exchange.flags
-    if exchange.surface is not Surface.MESSAGES or not _billed(exchange, outcome):
+    usage, flags, cost = exchange.usage, exchange.flags, 0
+    billed = exchange.surface is Surface.MESSAGES and _billed(exchange, outcome)
+    if not billed:
         usage, flags = NOTHING, 0
-    return _record(exchange, outcome, usage, flags | (STREAM if exchange.stream else 0), now_ns - exchange.began_ns)
+    elif exchange.rate is not None:
+        cost = exchange.rate.cost(usage)
+    flags |= STREAM if exchange.stream else 0
+    record = _record(exchange, outcome, usage, flags, now_ns - exchange.began_ns, cost, price_tag)
+    return record, used(outcome, billed, usage, cost, exchange.weight) if exchange.limited else AMOUNTS_NONE
 
 
 def _billed(exchange: Exchange, outcome: Outcome) -> bool:
@@ -71,7 +80,9 @@ def _billed(exchange: Exchange, outcome: Outcome) -> bool:
     return outcome is not Outcome.UPSTREAM_DIED or bool(exchange.first_content_ns)
 
 
-def _record(exchange: Exchange, outcome: Outcome, usage: Usage, flags: int, duration_ns: int) -> bytes:
+def _record(
+    exchange: Exchange, outcome: Outcome, usage: Usage, flags: int, duration_ns: int, cost_nanodollars: int, price_tag: int
+) -> bytes:
     caller, upstream, first_ns = exchange.caller, exchange.upstream, exchange.first_content_ns
     return pack(
         exchange.request_id,
@@ -96,8 +107,8 @@ def _record(exchange: Exchange, outcome: Outcome, usage: Usage, flags: int, dura
         exchange.upstream_request_id,
         exchange.method,
         upstream.name if upstream is not None else "",
-        0,
-        0,
-        0,
-        0,
+        cost_nanodollars,
+        exchange.held_nanodollars,
+        exchange.held_tokens,
+        price_tag,
     )

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from gateway.catalog.routes import Routes
 from gateway.core.clock import Clock, SystemClock
+from gateway.dataplane.tariff import Tariff
 from gateway.dataplane.watch import Watch
 from gateway.settings import Settings
 from gateway.state.counters import SlotCounters
 from gateway.state.inflight import InflightRows
 from gateway.state.journal import RingWriter
+from gateway.state.limits import ClassMasks
+from gateway.state.limits import Limits as CallerLimits
 from gateway.state.pepper import Pepper, load_pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from gateway.upstream.connections import Connections
-from gateway.upstream.providers import Limits, Upstream, upstream_of
+from gateway.upstream.providers import Limits as UpstreamLimits
+from gateway.upstream.providers import Upstream, upstream_of
 from gateway.upstream.transport.origin import Origin
 
 # The control plane answers at once or not at all; the counting of a large prompt may take some seconds.
@@ -35,6 +39,8 @@ class Worker:
     slot: WorkerSlot
     rows: InflightRows
     ring: RingWriter
+    limits: CallerLimits
+    tariff: Tariff
     counters: SlotCounters
     pepper: Pepper
     routes: Routes
@@ -50,8 +56,9 @@ class Worker:
         paths = settings.paths
         shared = SharedFile.open(paths.shared_map)
         slot = WorkerSlot.claim(shared, paths.run_dir)
-        limits = Limits(settings.connections_per_upstream_max, settings.idle_connection_s, settings.connect_timeout_s)
-        upstreams = {provider.name: upstream_of(provider, limits, clock) for provider in settings.providers}
+        rows = InflightRows(slot)
+        bounds = UpstreamLimits(settings.connections_per_upstream_max, settings.idle_connection_s, settings.connect_timeout_s)
+        upstreams = {provider.name: upstream_of(provider, bounds, clock) for provider in settings.providers}
         control, internal = _control(paths.control_sock, clock), _control(paths.internal_sock, clock)
         every = [upstream.connections for upstream in upstreams.values()]
         return cls(
@@ -59,8 +66,10 @@ class Worker:
             clock=clock,
             shared=shared,
             slot=slot,
-            rows=InflightRows(slot),
+            rows=rows,
             ring=RingWriter(slot),
+            limits=CallerLimits(shared, slot, rows),
+            tariff=Tariff(settings.catalogue, settings.plans, settings.prices, ClassMasks(shared.region, shared.layout)),
             counters=SlotCounters(slot),
             pepper=load_pepper(paths.pepper),
             routes=settings.routes,

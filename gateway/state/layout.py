@@ -34,6 +34,7 @@ GENERATION_AT = 1032
 KEY_COUNT_AT = 1040
 CONTROL_EPOCH_AT = 1048  # counts the control planes that have opened the limit table
 PATTERN_GENERATION_AT = 1056  # counts the changes of the pattern table
+LIMITS_GENERATION_AT = 1064  # counts the changes of chains in the limit table
 
 _PAGE = 4096
 _HEADER = struct.Struct("=10Q")  # magic, version, total size, identity, keys, slots, rows, ring, limits, record bytes

@@ -66,7 +66,7 @@ class UsageTotal(NamedTuple):
 _INSERT = f"INSERT OR IGNORE INTO requests VALUES ({','.join('?' * len(RequestRow._fields))})"  # noqa: S608 (constants of this module, here and below)
 
 _SUMS = """
-       count(*), sum(outcome NOT IN (1, 4) OR status >= 400), sum(input_tokens), sum(cache_read_tokens),
+       count(*), sum(outcome NOT IN (1, 4, 7) OR status >= 400), sum(input_tokens), sum(cache_read_tokens),
        sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(output_tokens), sum(cost_nanodollars)
 """
 

@@ -9,11 +9,14 @@ its end. Only streams whose hold did not cover all of `max_tokens` come here, so
 framed anew with the same name and data.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
+from gateway.core.usage import Usage
 from gateway.dialects import sse
+from gateway.dialects.anthropic.reply import Missing, read_usage
 from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
 
 # Where the pieces of a content block carry their text.
@@ -21,10 +24,14 @@ PIECES = ("text", "thinking", "partial_json", "data")
 
 
 class Cap:
-    """One stream that may carry `output_tokens_max`. `reached` is True once the closing events were given out."""
+    """One stream that may carry `output_tokens_max`; `revise` gives a better figure once the upstream has told its input.
 
-    def __init__(self, output_tokens_max: int) -> None:
+    `reached` is True once the closing events were given out.
+    """
+
+    def __init__(self, output_tokens_max: int, revise: Callable[[Usage], int] | None = None) -> None:
         self._tokens_max = output_tokens_max
+        self._revise = revise
         self._parser = sse.Parser()
         self._open: list[int] = []
         self._usage: dict[str, Any] = {}
@@ -47,11 +54,20 @@ class Cap:
         out: list[bytes] = []
         for event in self._parser.feed(data):
             if not self._fits(event):
-                self.reached = True
-                out.append(self._closing())
+                out.append(self.end())
                 break
             out.append(sse.frame(event.name, event.data))
         return b"".join(out)
+
+    def end(self) -> bytes:
+        """The closing events, wherever the stream is."""
+        self.reached = True
+        # The upstream's own names for the input; null and nested figures stay as they were told.
+        usage = self._usage | {"output_tokens": self.output_tokens}
+        ends = [_frame("content_block_stop", index=index) for index in self._open]
+        ends.append(_frame("message_delta", delta={"stop_reason": "max_tokens", "stop_sequence": None}, usage=usage))
+        ends.append(_frame("message_stop"))
+        return b"".join(ends)
 
     def _fits(self, event: sse.Event) -> bool:
         if event.name not in (b"message_start", b"content_block_start", b"content_block_delta", b"content_block_stop"):
@@ -67,20 +83,15 @@ class Cap:
             message = decoded.get("message")
             usage = message.get("usage") if isinstance(message, dict) else None
             self._usage = usage if isinstance(usage, dict) else {}
+            told, missing = read_usage(usage)
+            if self._revise is not None and Missing.INPUT not in missing:
+                self._tokens_max = self._revise(told)
         elif type(decoded.get("index")) is int:
             if event.name == b"content_block_start":
                 self._open.append(decoded["index"])
             elif decoded["index"] in self._open:
                 self._open.remove(decoded["index"])
         return True
-
-    def _closing(self) -> bytes:
-        # The upstream's own names for the input; null and nested figures stay as they were told.
-        usage = self._usage | {"output_tokens": self.output_tokens}
-        ends = [_frame("content_block_stop", index=index) for index in self._open]
-        ends.append(_frame("message_delta", delta={"stop_reason": "max_tokens", "stop_sequence": None}, usage=usage))
-        ends.append(_frame("message_stop"))
-        return b"".join(ends)
 
 
 def _frame(name: str, **members: object) -> bytes:

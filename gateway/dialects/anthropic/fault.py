@@ -47,7 +47,7 @@ def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"request-id", request_id.encode("ascii")),
-        (b"x-should-retry", b"true" if fault.traits.retryable else b"false"),
+        (b"x-should-retry", b"true" if _worth_retrying(fault) else b"false"),
     ]
     retry_after_s = fault.retry_after_s
     if retry_after_s is None and fault.status >= SERVER_ERROR:
@@ -60,6 +60,11 @@ def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
 def frame(fault: Fault, request_id: str) -> bytes:
     """The `error` event that ends a stream which has begun; its status was 200 and stays so."""
     return sse_frame(b"error", _envelope(fault, request_id))
+
+
+def _worth_retrying(fault: Fault) -> bool:
+    # A limit that no waiting ends names no time; retrying would only repeat the refusal.
+    return fault.traits.retryable and not (fault.kind is FaultKind.LIMITED and fault.retry_after_s is None)
 
 
 def _envelope(fault: Fault, request_id: str) -> bytes:

@@ -30,6 +30,7 @@ NOTHING: Amounts = (0,) * 8
 
 AMOUNT_MAX = 2**63 - 1
 LIMITS_PER_ANCHOR_MAX = 8  # three anchors make the 24 places of a request's holds and charges
+CHAIN_MAX = 3 * (LIMITS_PER_ANCHOR_MAX + 1)
 LOCK_AT = 120
 NEXT_AT, AMOUNT_AT, USED_AT, DEBT_FRACTION_AT = 16, 24, 32, 72
 
@@ -172,6 +173,19 @@ def links_of(region: Region, layout: Layout, index: int) -> Links:
     kind = head & 15
     scope = Scope(head >> 4 & 15) if kind else None
     return Links(scope, kind != _LIMIT, owner >> 32, owner & _U32_MAX, head >> 32, links & _U32_MAX, links >> 32)
+
+
+def metrics_behind(region: Region, layout: Layout, index: int) -> int:
+    """A bit for each metric of the limits behind an anchor; of a chain that changes meanwhile, what is seen of it."""
+    metrics = 0
+    for _ in range(CHAIN_MAX):
+        if not 0 < index < layout.limits_capacity:
+            break
+        head, _owner, links = _WORDS.unpack(region.read(row_at(layout, index), _WORDS.size))[:3]
+        if head & 15 == _LIMIT:
+            metrics |= 1 << (head >> 8 & 255)
+        index = links & _U32_MAX
+    return metrics
 
 
 def state_of(region: Region, layout: Layout, index: int) -> LimitState | None:

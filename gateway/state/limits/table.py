@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gateway.state.journal import Charge
-from gateway.state.layout import CONTROL_EPOCH_AT
+from gateway.state.layout import CONTROL_EPOCH_AT, LIMITS_GENERATION_AT
 from gateway.state.limits import rows
 from gateway.state.limits.holds import account_of, charges_of
 from gateway.state.limits.locks import AccountLocks, deadline, owner_word
@@ -99,6 +99,7 @@ class LimitTable:
         index = self._fill(rows.limit_bytes(spec, links, used, window_start_s, window_end_s))
         with self._locks.holding(links.account):
             self._link(place, index)
+        self._region.add(LIMITS_GENERATION_AT, 1)
         self._limits[spec.limit_id] = index
         self._members[place].insert(0, index)
         return index
@@ -137,6 +138,7 @@ class LimitTable:
             self._link(members[position - 1] if position else place, links.next)
             # Under the lock too: a settlement that finds the old generation under it may still write to the row.
             self._release(index)
+        self._region.add(LIMITS_GENERATION_AT, 1)
         members.remove(index)
         del self._limits[limit_id]
 
@@ -153,6 +155,7 @@ class LimitTable:
         members = self._members[place]
         with self._locks.holding(links.account):
             self._link(members[-1] if members else place, above)
+        self._region.add(LIMITS_GENERATION_AT, 1)
         self._parents[place] = above
 
     def remove_anchor(self, anchor: int) -> None:
@@ -166,6 +169,7 @@ class LimitTable:
         assert links.scope is not None
         with self._locks.holding(links.account):
             self._release(place)
+        self._region.add(LIMITS_GENERATION_AT, 1)
         del self._anchors[links.scope, links.owner_id]
         del self._members[place]
         self._parents.pop(place, None)

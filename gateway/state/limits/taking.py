@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.state.layout import HOLDS_AT
+from gateway.state.layout import HOLDS_AT, LIMITS_GENERATION_AT
 from gateway.state.limits import rows
 from gateway.state.limits.holds import account_of
 from gateway.state.limits.locks import AccountLocks, LimitsBusyError, deadline, owner_word
@@ -84,7 +84,20 @@ class _Late:
 class Limits:
     """A worker's way to the limit table. Belongs to the slot's owner; `rows` are the worker's own."""
 
-    __slots__ = ("_calendar", "_late", "_layout", "_locks", "_owner", "_region", "_ring_at", "_rows", "_table_at", "_undo_at")
+    __slots__ = (
+        "_calendar",
+        "_generation",
+        "_late",
+        "_layout",
+        "_locks",
+        "_metrics",
+        "_owner",
+        "_region",
+        "_ring_at",
+        "_rows",
+        "_table_at",
+        "_undo_at",
+    )
 
     def __init__(self, shared: "SharedFile", slot: "WorkerSlot", inflight: "InflightRows") -> None:
         """Takes back what a former owner of the slot left half done. Raises LimitsBusyError."""
@@ -100,6 +113,23 @@ class Limits:
         self._locks.clear_log(slot.index)
         self._calendar = Calendar()
         self._late: deque[_Late] = deque()
+        self._metrics: dict[int, int] = {}
+        self._generation = -1
+
+    def metrics(self, first: int) -> int:
+        """A bit for each metric that a limit behind the anchor `first` counts; 0 when there is no limit, so nothing to take.
+
+        Remembered until a chain changes, so that who has no limit pays for none and nobody estimates what nothing counts.
+        """
+        generation = self._region.load(LIMITS_GENERATION_AT)
+        if generation != self._generation:
+            # Read before the chains: a change in between is seen by the next call.
+            self._generation = generation
+            self._metrics.clear()
+        known = self._metrics.get(first)
+        if known is None:
+            known = self._metrics[first] = rows.metrics_behind(self._region, self._layout, rows.index_of(first))
+        return known
 
     def moment(self, wall_ns: int, mono_ns: int) -> Moment:
         """What `peek` and `take` want to know of both clocks."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from gateway.core.usage import Usage
 from gateway.dialects import sse
 from gateway.dialects.anthropic.cap import Cap
 from gateway.dialects.anthropic.usage_tap import UsageTap
@@ -54,6 +55,18 @@ def test_the_end_of_the_budget_is_a_whole_message() -> None:
     assert told["delta"] == {"stop_reason": "max_tokens", "stop_sequence": None}
     assert told["usage"] == {"input_tokens": 25, "cache_read_input_tokens": 3, "output_tokens": 2}
     assert cap.feed(piece("e")) == b""
+
+
+def test_the_true_input_revises_how_much_fits() -> None:
+    told: list[Usage] = []
+
+    def revise(usage: Usage) -> int:
+        told.append(usage)
+        return 3
+
+    out = Cap(0, revise).feed(started() + opened(0) + piece("a") * 9)
+    assert told == [Usage(25, cache_read_tokens=3, output_tokens=1)]
+    assert names(out).count(b"content_block_delta") == 3
 
 
 def test_every_open_block_is_stopped_and_no_closed_one() -> None:

@@ -92,7 +92,7 @@ def test_an_answer_is_one_that_the_sdk_understands(kind: FaultKind, client: anth
         (FaultKind.SLOW, 408, "timeout_error", b"true"),
         (FaultKind.OVERSIZED, 413, "request_too_large", b"false"),
         (FaultKind.UNSUPPORTED, 415, "invalid_request_error", b"false"),
-        (FaultKind.LIMITED, 429, "rate_limit_error", b"true"),
+        (FaultKind.LIMITED, 429, "rate_limit_error", b"false"),
         (FaultKind.BROKEN, 500, "api_error", b"true"),
         (FaultKind.UNREACHABLE, 502, "api_error", b"true"),
         (FaultKind.UNAVAILABLE, 503, "overloaded_error", b"true"),
@@ -105,7 +105,8 @@ def test_status_type_and_retry(kind: FaultKind, status: int, error_type: str, re
 
 
 def test_a_time_to_wait_is_told() -> None:
-    assert dict(dialect.write(Fault(FaultKind.LIMITED, "x", retry_after_s=17), REQUEST_ID)[1])[b"retry-after"] == b"17"
+    headers = dict(dialect.write(Fault(FaultKind.LIMITED, "x", retry_after_s=17), REQUEST_ID)[1])
+    assert (headers[b"retry-after"], headers[b"x-should-retry"]) == (b"17", b"true")
     assert dict(dialect.write(Fault(FaultKind.UNAVAILABLE, "x", retry_after_s=5), REQUEST_ID)[1])[b"retry-after"] == b"5"
     assert dict(dialect.write(Fault(FaultKind.UNAVAILABLE, "x"), REQUEST_ID)[1])[b"retry-after"] == b"1"
 

@@ -1,0 +1,125 @@
+"""Standing: what an answer tells its caller about the limits it was counted against, and how a limit that refuses is put.
+
+Owns the rate-limit headers of three families and the words of refusals. The figures are those of the moment of admission: what
+the tightest limit of each kind had left with this request's worst case held.
+"""
+
+from datetime import UTC, datetime
+
+from gateway.core.faults import Fault, FaultKind
+from gateway.core.money import dollars
+from gateway.state.limits import LimitState, Metric, Refused, Scope, Tightness, Window
+
+Headers = list[tuple[bytes, bytes]]
+
+UNPAID = "Your credit balance is too low to make this request. Please buy credits to continue."
+
+_SECOND_NS = 1_000_000_000
+_FAR_NS = 9_000_000_000 * _SECOND_NS  # about the year 2255; beyond it no date is given
+_METRICS = {
+    Metric.REQUESTS: "requests",
+    Metric.INPUT_TOKENS: "input tokens",
+    Metric.OUTPUT_TOKENS: "output tokens",
+    Metric.TOTAL_TOKENS: "tokens",
+    Metric.COST: "US dollars",
+    Metric.CONCURRENCY: "requests at the same time",
+    Metric.MESSAGES: "messages",
+}
+_WINDOWS = {
+    Window.MINUTE: " per minute",
+    Window.FIVE_HOURS: " per 5 hours",
+    Window.DAY: " per day",
+    Window.MONTH: " per month",
+    Window.TOTAL: " in all",
+}
+_SCOPES = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
+_NAMES = (
+    ("requests", b"requests"),
+    ("tokens", b"tokens"),
+    ("input_tokens", b"input-tokens"),
+    ("output_tokens", b"output-tokens"),
+)
+
+
+def refusal(refused: Refused, wall_ns: int) -> Fault:
+    """The fault of a limit that has no room: which it is, how large, and when it ends."""
+    limit = refused.limit
+    if limit.credits:
+        return Fault(FaultKind.UNPAID, UNPAID)
+    text = f"This request would exceed the limit of your {_SCOPES[limit.scope]}: {size(limit)}."
+    if refused.wait_ns < 0:
+        return Fault(FaultKind.LIMITED, f"{text} Waiting does not help: this limit has to be raised.")
+    wait_s = max(-(-refused.wait_ns // _SECOND_NS), 1)
+    if limit.metric is Metric.CONCURRENCY:
+        return Fault(FaultKind.LIMITED, f"{text} Try again when one of them has ended.", retry_after_s=wait_s)
+    return Fault(
+        FaultKind.LIMITED, f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns)}.", retry_after_s=wait_s
+    )
+
+
+def size(limit: LimitState) -> str:
+    """A limit in words: `50 requests per minute`, `12.50 US dollars in all, for some models`."""
+    if limit.metric is Metric.COST:
+        amount = dollars(limit.amount)
+    elif limit.metric is Metric.MESSAGES:
+        amount = f"{limit.amount / 1000:g}"
+    else:
+        amount = str(limit.amount)
+    window = "" if limit.metric is Metric.CONCURRENCY else _WINDOWS[limit.window]
+    return f"{amount} {_METRICS[limit.metric]}{window}{', for this class of models' if limit.class_bit else ''}"
+
+
+def headers(tightest: dict[str, Tightness], wall_ns: int) -> Headers:
+    """The headers of an answer: OpenAI's six, Anthropic's, and the plain pair; of limits that the caller has."""
+    found = dict(tightest)
+    if "tokens" not in found:
+        parts = [found[name] for name in ("input_tokens", "output_tokens") if name in found]
+        if parts:
+            found["tokens"] = min(parts, key=lambda part: part[1])
+    pairs: Headers = []
+    for name, word in _NAMES:
+        standing = found.get(name)
+        if standing is None:
+            continue
+        limit, left, reset_ns = b"%d" % standing[0], b"%d" % standing[1], standing[2]
+        pairs.append((b"anthropic-ratelimit-" + word + b"-limit", limit))
+        pairs.append((b"anthropic-ratelimit-" + word + b"-remaining", left))
+        if reset_ns < _FAR_NS:
+            pairs.append((b"anthropic-ratelimit-" + word + b"-reset", _moment(wall_ns + reset_ns).encode("ascii")))
+        if word == b"requests" or word == b"tokens":
+            pairs.append((b"x-ratelimit-limit-" + word, limit))
+            pairs.append((b"x-ratelimit-remaining-" + word, left))
+            pairs.append((b"x-ratelimit-reset-" + word, span(reset_ns).encode("ascii")))
+    plain = found.get("requests") or found.get("tokens")
+    if plain is not None:
+        pairs.append((b"x-ratelimit-limit", b"%d" % plain[0]))
+        pairs.append((b"x-ratelimit-remaining", b"%d" % plain[1]))
+    return pairs
+
+
+def span(ns: int) -> str:
+    """A duration as OpenAI writes it: `120ms`, `1.5s`, `6m0s`, `2h0m5s`."""
+    if ns < _SECOND_NS:
+        return f"{-(-ns // 1_000_000)}ms"
+    seconds, rest_ns = divmod(ns, _SECOND_NS)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    tenths = rest_ns // 100_000_000
+    text = f"{seconds}.{tenths}s" if tenths and not hours else f"{seconds}s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text
+
+
+_shown: dict[int, str] = {}
+
+
+def _moment(wall_ns: int) -> str:
+    """RFC 3339 in UTC, to the second; the next one when it is not whole, so that nobody comes too early."""
+    second = -(-wall_ns // _SECOND_NS)
+    text = _shown.get(second)
+    if text is None:
+        if len(_shown) >= 1024:
+            _shown.clear()
+        text = _shown[second] = datetime.fromtimestamp(min(max(second, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text

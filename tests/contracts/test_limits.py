@@ -1,0 +1,146 @@
+"""Limits as a client sees them: exact over all workers, with a clear word, and a budget that ends as a whole message."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import anthropic
+import httpx
+import pytest
+
+from tests.contracts.conftest import House
+
+MODEL = "claude-sonnet-5-5"
+HELLO = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "hello"}]}
+
+
+def ask(house: House, key: str, body: dict[str, Any] | None = None, simulate: str = "") -> httpx.Response:
+    """One call on a connection of its own, so that the kernel chooses a worker."""
+    sent = {"x-api-key": key, "anthropic-version": "2023-06-01"} | ({"x-simulate": simulate} if simulate else {})
+    return httpx.post(f"{house.gateway.url}/v1/messages", json=body or HELLO, headers=sent, timeout=30)
+
+
+def at_once(count: int, call: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """That many calls from a barrier."""
+    barrier, answers = threading.Barrier(count), []
+
+    def one() -> None:
+        barrier.wait()
+        answers.append(call())
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def row_of(house: House, request_id: str) -> dict[str, Any]:
+    """The log line of a request, once the books have it."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for line in house.gateway.log.read_text().splitlines():
+            if request_id in line:
+                found: dict[str, Any] = json.loads(line)
+                return found
+        time.sleep(0.02)
+    raise AssertionError(f"{request_id} did not come into the books")
+
+
+def test_r1_of_so_many_allowed_so_many_pass(house: House) -> None:
+    """R1, seen from outside: 24 calls from a barrier on two workers, a limit of 7."""
+    (key,) = house.gateway.mint(1, "--rpm", "7")
+    answers = at_once(24, lambda: ask(house, key))
+    assert Counter(answer.status_code for answer in answers) == {200: 7, 429: 17}
+
+
+def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--rpm", "1")
+    passed, refused = ask(house, key), ask(house, key)
+    assert passed.status_code == 200
+    assert (passed.headers["anthropic-ratelimit-requests-limit"], passed.headers["x-ratelimit-remaining-requests"]) == ("1", "0")
+    assert passed.headers["x-ratelimit-limit"] == "1"
+    assert refused.status_code == 429
+    error = refused.json()["error"]
+    assert error["type"] == "rate_limit_error"
+    assert "your key: 1 requests per minute" in error["message"]
+    assert 55 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["x-should-retry"] == "true"
+    row = row_of(house, refused.headers["request-id"])
+    assert (row["outcome"], row["fault"], row["input_tokens"]) == ("refused", "limited", 0)
+
+
+def test_concurrency_is_given_back(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--concurrency", "2")
+    answers = at_once(5, lambda: ask(house, key, simulate="ttft_ms=400"))
+    assert Counter(answer.status_code for answer in answers) == {200: 2, 429: 3}
+    assert ask(house, key).status_code == 200
+
+
+def test_tokens_by_the_minute_hold_the_input_and_settle_to_the_truth(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--itpm", "5000", "--otpm", "500")
+    first = ask(house, key)
+    assert first.status_code == 200
+    assert first.headers["anthropic-ratelimit-input-tokens-limit"] == "5000"
+    assert int(first.headers["anthropic-ratelimit-input-tokens-remaining"]) < 5000
+    # What was held of both and not used came back, or the third of these would be refused.
+    assert [ask(house, key).status_code for _ in range(3)] == [200] * 3
+    large = ask(house, key, HELLO | {"messages": [{"role": "user", "content": "word " * 8000}]})
+    assert large.status_code == 429
+    assert "5000 input tokens per minute" in large.json()["error"]["message"]
+
+
+def test_a_budget_that_ends_in_a_stream_ends_a_whole_message(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--budget-tokens", "120")
+    with (
+        anthropic.Anthropic(api_key=key, base_url=house.gateway.url, max_retries=0) as sdk,
+        sdk.messages.stream(
+            model=MODEL,
+            max_tokens=4000,
+            messages=[{"role": "user", "content": "hello"}],
+            extra_headers={"x-simulate": "text_tokens=4000;tokens_per_s=500", "x-request-tag": "budget"},
+        ) as stream,
+    ):
+        final = stream.get_final_message()
+        request_id = stream.response.headers["request-id"]
+    assert final.stop_reason == "max_tokens"
+    assert final.content[0].type == "text"
+    spent = final.usage.input_tokens + final.usage.output_tokens
+    assert 60 < spent <= 120
+    row = row_of(house, request_id)
+    assert row["outcome"] == "budget_ended"
+    assert (row["input_tokens"], row["output_tokens"]) == (final.usage.input_tokens, final.usage.output_tokens)
+    assert house.tagged("budget").ending == "client_gone"  # the upstream was closed at once
+    refused = ask(house, key)
+    assert refused.status_code == 429
+    assert "120 tokens in all" in refused.json()["error"]["message"]
+
+
+def test_what_does_not_stream_needs_the_whole_hold(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--budget-tokens", "300")
+    assert ask(house, key, HELLO | {"max_tokens": 4000}).status_code == 429
+    assert ask(house, key, HELLO | {"max_tokens": 40}).status_code == 200
+
+
+def test_a_budget_of_money(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--budget-usd", "0.001")
+    assert ask(house, key).status_code == 200
+    refused = ask(house, key, HELLO | {"max_tokens": 100_000})
+    assert refused.status_code == 429
+    assert "0.001 US dollars in all" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("usage", ["negative", "huge", "string", "fraction", "null", "missing", "weird"])
+def test_hostile_usage_gives_no_budget_back(house: House, usage: str) -> None:
+    (key,) = house.gateway.mint(1, "--budget-tokens", "1000000000")
+    left = []
+    for _ in range(3):
+        answer = ask(house, key, simulate=f"usage={usage}")
+        assert answer.status_code == 200
+        left.append(int(answer.headers["anthropic-ratelimit-tokens-remaining"]))
+    assert left == sorted(left, reverse=True)
+    assert len(set(left)) == 3
