@@ -115,6 +115,10 @@ class Settings:
     def routes(self) -> Routes:
         return Routes(self.providers, self.aliases)
 
+    def weight(self, model: str) -> int:
+        """What a message to a model counts for, in thousandths of a Sonnet message."""
+        return self.plans.weight(self.catalogue.line(model))
+
     @property
     def simulated(self) -> bool:
         """Whether the built-in simulator answers because no upstream key is set."""

@@ -12,6 +12,8 @@ import click
 import pytest
 
 from gateway.cli import COMMANDS, main
+from gateway.control.admin.endpoints import ENDPOINTS
+from gateway.control.permissions import PERMISSIONS
 from gateway.core.outcome import Outcome
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +125,12 @@ def test_every_command_is_named() -> None:
     assert unnamed(README, commands()) == []
     assert unnamed(README.replace("`gateway keys revoke", "`gateway keys"), commands()) == ["gateway keys revoke"]
     assert unnamed(README, ["gateway fly"]) == ["gateway fly"]
+
+
+def test_every_admin_operation_has_a_row_with_its_least_role() -> None:
+    page = section(README, "## Administration over the network")
+    told = {name: line.split("|")[2].strip() for name, line in rows(page).items()}
+    assert told == {endpoint.key: PERMISSIONS[endpoint.key].name.lower() for endpoint in ENDPOINTS}
 
 
 def test_every_make_target_is_named() -> None:

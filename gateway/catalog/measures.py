@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from gateway.catalog.models import LINES
 from gateway.core.money import NANODOLLARS_PER_DOLLAR
+from gateway.core.usage import Usage
 
 # Word -> number in the shared file; the numbers are part of its layout.
 METRICS = {
@@ -35,7 +36,16 @@ THOUSANDTHS = 1000
 _SCALES = {"cost": NANODOLLARS_PER_DOLLAR, "messages": THOUSANDTHS}
 _WORD = re.compile(r"[a-z_]+")
 _PATTERN = re.compile(r"[!-~]+")
-_AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,9})?")
+_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+
+
+def amounts(usage: Usage, cost_nanodollars: int, weight: int) -> tuple[int, int, int, int, int, int, int, int]:
+    """What one request counts as, by the number of its metric; `weight` in thousandths of a message.
+
+    All input counts, whether it came from a cache or not. Concurrency is nothing once a request is over.
+    """
+    read, output = usage.total_input_tokens, usage.output_tokens
+    return (0, 1, read, output, read + output, cost_nanodollars, 0, weight)
 
 
 def check_metric(metric: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from gateway.catalog.document import Document
 
 FAMILIES = ("v3", "v4.7", "v5")
-LINES = ("haiku", "sonnet", "opus", "fable", "mythos", "other")
+OTHER = "other"
+LINES = ("haiku", "sonnet", "opus", "fable", "mythos", OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Catalogue:
     def find(self, name: str) -> Model | None:
         """The row of an exact name, or None."""
         return self._models.get(name)
+
+    def line(self, name: str) -> str:
+        """The line of a model, one of LINES: its row's, else the one whose name stands in it, else `other`."""
+        model = self.find(name)
+        return model.line if model is not None else next((line for line in LINES if line in name), OTHER)
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())

@@ -4,35 +4,32 @@ In its place means: under the control lock, with the same functions on the same 
 same key. A control plane that is just starting or stopping holds the lock without answering; both ways are tried until one opens.
 """
 
-import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 import orjson
 
-from gateway import settings
-from gateway.control import keys, usage
-from gateway.control.desk import Desk
-from gateway.control.keys import Keys, OrderError
+from gateway.cli.alone import working_alone
 from gateway.control.lock import ControlLock, LockTakenError
-from gateway.control.store import Store, StoreError
-from gateway.control.usage import UsageError
-from gateway.core.clock import SystemClock
+from gateway.control.orders import OrderError
+from gateway.control.store import StoreError
+from gateway.core.faults import Fault
 from gateway.settings import Paths, SettingsError
-from gateway.state.pepper import PepperError, load_pepper
-from gateway.state.shared import LayoutError, SharedFile
+from gateway.state.pepper import PepperError
+from gateway.state.shared import LayoutError
 
 OPEN_WAIT_S = 10.0
 RETRY_S = 0.1
 PROBE_TIMEOUT_S = 5.0
-ANSWER_TIMEOUT_S = 60.0  # minting 500 keys takes well under a second; a usage query over a year may take a while
+ANSWER_TIMEOUT_S = 600.0  # minting 500 keys takes well under a second; proving the books of a year takes a while
+PAGE_ROWS = "1000"
 
 data_dir_option = click.option(
     "--data-dir",
@@ -42,17 +39,61 @@ data_dir_option = click.option(
     help="Where the database lies; GATEWAY_DATA_DIR, else ./data.",
 )
 
+once_option = click.option(
+    "--idempotency-key",
+    "once",
+    default="",
+    help="A word of your own: the same command with the same word is carried out once and always answered alike.",
+)
 
-class Door(Protocol):
-    """What commands can ask for. Rows are as the admin interface shows them. Every method raises click.ClickException."""
+Pairs = Sequence[tuple[str, str]]
 
-    def mint(self, order: dict[str, Any]) -> list[dict[str, Any]]: ...
 
-    def keys(self) -> Iterator[dict[str, Any]]: ...
+class Way(Protocol):
+    """A way to an operation of the admin interface: over the socket, or alone on the files."""
 
-    def revoke(self, key_id: str) -> dict[str, Any]: ...
+    def ask(self, method: str, path: str, query: Pairs = (), body: object = None, once: str = "") -> Any: ...
 
-    def usage(self, since: str, by: str) -> Iterator[dict[str, Any]]: ...
+
+class Door:
+    """What commands ask through. Every method raises click.ClickException with the refusal's own words."""
+
+    def __init__(self, way: Way) -> None:
+        self.way = way
+
+    def get(self, *steps: str, **query: object) -> Any:
+        """What lies at a path, given in steps: `get("keys", key_id)`. Query values that are None are left out."""
+        return self._ask("GET", steps, _pairs(query))
+
+    def post(self, *steps: str, body: Mapping[str, object] | None = None, once: str = "") -> Any:
+        """Does something; with `once`, an Idempotency-Key, however often it is asked the same only one time."""
+        return self._ask("POST", steps, (), body, once)
+
+    def delete(self, *steps: str) -> Any:
+        return self._ask("DELETE", steps)
+
+    def all(self, *steps: str, **query: object) -> Iterator[dict[str, Any]]:
+        """Every entry of a list, page by page."""
+        pairs = [*_pairs(query), ("limit", PAGE_ROWS)]
+        after: list[tuple[str, str]] = []
+        while True:
+            page = self._ask("GET", steps, [*pairs, *after])
+            yield from page["data"]
+            if page["next"] is None:
+                return
+            after = [("after", page["next"])]
+
+    def _ask(self, method: str, steps: Sequence[str], query: Pairs = (), body: object = None, once: str = "") -> Any:
+        # A step may be anything a person typed: it must stay one step.
+        if any(step in ("", ".", "..") or "/" in step for step in steps):
+            raise click.ClickException("not an id, nor a name that can stand for one")
+        with refusals():
+            return self.way.ask(method, "/admin/v1/" + "/".join(steps), query, body, once)
+
+
+def given(order: Mapping[str, object]) -> dict[str, object]:
+    """The options that were given: without those that are None."""
+    return {name: value for name, value in order.items() if value is not None}
 
 
 @contextmanager
@@ -69,7 +110,7 @@ def open_door(data_dir: Path, *, create: bool = False) -> Iterator[Door]:
         connection = _connected(paths)
         if connection is not None:
             with closing(connection):
-                yield Served(connection)
+                yield Door(Served(connection))
             return
         try:
             lock = ControlLock.take(paths.control_lock)
@@ -80,8 +121,8 @@ def open_door(data_dir: Path, *, create: bool = False) -> Iterator[Door]:
         except OSError as error:
             raise click.ClickException(f"{data_dir}: {error.strerror}") from None
         else:
-            with lock, _alone(paths) as door:
-                yield door
+            with lock, refusals(), working_alone(paths) as alone:
+                yield Door(alone)
             return
 
 
@@ -91,37 +132,14 @@ class Served:
     def __init__(self, connection: "AdminConnection") -> None:
         self._connection = connection
 
-    def mint(self, order: dict[str, Any]) -> list[dict[str, Any]]:
-        minted: list[dict[str, Any]] = self._ask("POST", "/admin/v1/keys", orjson.dumps(order))["keys"]
-        return minted
-
-    def keys(self) -> Iterator[dict[str, Any]]:
-        after: int | None = 0
-        while after is not None:
-            page = self._ask("GET", f"/admin/v1/keys?after={after}")
-            yield from page["keys"]
-            after = page["next"]
-
-    def revoke(self, key_id: str) -> dict[str, Any]:
-        # Checked here too, because a path made of anything else could name another route.
-        if not keys.is_key_id(key_id):
-            raise click.ClickException("not a key id: they look like key_ and 22 characters")
-        return self._ask("POST", f"/admin/v1/keys/{key_id}/revoke")
-
-    def usage(self, since: str, by: str) -> Iterator[dict[str, Any]]:
-        params = {"since": since, "by": by}
-        while True:
-            page = self._ask("GET", "/admin/v1/usage?" + urlencode(params))
-            yield from page["rows"]
-            if page["next"] is None:
-                return
-            params["after"] = page["next"]
-
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, query: Pairs = (), body: object = None, once: str = "") -> Any:
+        """The answer's document. Raises click.ClickException with the words of a refusal."""
+        target = quote(path) + (f"?{urlencode(query)}" if query else "")
+        headers = {"idempotency-key": once} if once else {}
         try:
-            self._connection.request(method, path, body)
+            self._connection.request(method, target, None if body is None else orjson.dumps(body), headers)
             response = self._connection.getresponse()
-            document: dict[str, Any] = orjson.loads(response.read())
+            document = orjson.loads(response.read())
         except (OSError, HTTPException, orjson.JSONDecodeError) as error:
             raise click.ClickException(f"the gateway did not answer: {type(error).__name__}") from None
         if response.status >= 400:
@@ -147,55 +165,21 @@ class AdminConnection(HTTPConnection):
             raise
 
 
-class Alone:
-    """On the files themselves, while nothing serves."""
-
-    def __init__(self, store: Store, held: Keys) -> None:
-        self._store = store
-        self._keys = held
-
-    def mint(self, order: dict[str, Any]) -> list[dict[str, Any]]:
-        with _refusals():
-            return [self._keys.view_minted(one) for one in self._keys.mint(keys.read_order(orjson.dumps(order)))]
-
-    def keys(self) -> Iterator[dict[str, Any]]:
-        with _refusals():
-            yield from self._keys.views(self._keys.page())
-
-    def revoke(self, key_id: str) -> dict[str, Any]:
-        with _refusals():
-            return self._keys.view(self._keys.revoke(key_id))
-
-    def usage(self, since: str, by: str) -> Iterator[dict[str, Any]]:
-        with _refusals():
-            since_ns = usage.since_ns(since, SystemClock().wall_ns())
-            totals = self._store.usage(usage.group(by), since_ns, None, -1)
-            yield from (usage.view(by, total) for total in totals)
-
-
 @contextmanager
-def _alone(paths: Paths) -> Iterator[Alone]:
-    with _refusals():
-        pepper = load_pepper(paths.pepper)
-        shared = SharedFile.open(paths.shared_map) if paths.shared_map.exists() else None
-        try:
-            with Store.open(paths.gateway_db) as store:
-                desk = Desk(store, pepper, settings.load_plans(None, os.environ), SystemClock(), shared)
-                desk.keys.check_pepper(store.keys(limit=1))
-                yield Alone(store, desk.keys)
-        finally:
-            if shared is not None:
-                shared.close()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """Turns what the control plane's parts raise into what a command ends with."""
     try:
         yield
-    except (OrderError, PepperError, StoreError, UsageError, LayoutError, SettingsError) as error:
+    except Fault as fault:
+        raise click.ClickException(fault.text) from None
+    except (OrderError, PepperError, StoreError, LayoutError, SettingsError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+
+
+def _pairs(query: Mapping[str, object]) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in query.items() if value is not None]
 
 
 def _connected(paths: Paths) -> "AdminConnection | None":

@@ -75,7 +75,7 @@ def _first_key(chosen: Settings, url: str) -> list[str]:
     from gateway.cli.door import open_door
 
     with open_door(chosen.data_dir) as door:
-        key = door.mint({"name": "first", "count": 1})[0]["key"]
+        key = door.post("keys", body={"name": "first"})["data"][0]["key"]
     body = (
         '{"model": "claude-sonnet-5", "max_tokens": 200, "stream": true, "messages": [{"role": "user", "content": "Say hello"}]}'
     )

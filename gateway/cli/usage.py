@@ -30,13 +30,13 @@ def usage(since: str, by: str, data_dir: Path, as_json: bool) -> None:
     except UsageError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     with open_door(data_dir) as door:
-        rows = list(door.usage(since, by))
+        rows = list(door.all("usage", since=since, by=by))
     if as_json:
         click.echo(orjson.dumps({"by": by, "since": since, "rows": rows}))
         return
     figures = [[row["requests"], row["errors"], *(row[name] for name in TOKEN_COLUMNS), row["cost_usd"]] for row in rows]
-    labels = [[row["name"], row["key"]] if by == "key" else [row[by]] for row in rows]
-    headings = ["name", "key"] if by == "key" else [by]
+    headings = ["name", by] if by in ("key", "workspace") else [by]
+    labels = [[row[heading] for heading in headings] for row in rows]
     print_table(
         [*headings, *HEADINGS], [[*label, *line] for label, line in zip(labels, figures, strict=True)], left=len(headings)
     )

@@ -1,13 +1,11 @@
-"""The control plane's three applications and who may reach them.
+"""The control plane's three applications and what they have in common.
 
-Each listens on a Unix socket of its own: `public` behind the workers' relay, so everything in it is open to the world; `admin`
-for whoever owns the data directory (the command line); `internal` for the workers themselves. Which socket a route belongs to
-stands in PERMISSIONS and nowhere else, and an application with a route that has no entry, or an entry for another socket, does
-not start.
+Each listens on a Unix socket of its own: `public` behind the workers' relay, so the whole world reaches it; `admin` for whoever
+owns the data directory (the command line); `internal` for the workers themselves. What a socket serves, and to whom, stands in
+PERMISSIONS and nowhere else: an application with a route that has no entry, or an entry for another socket, does not start.
 """
 
 from collections.abc import Sequence
-from enum import Enum
 
 import structlog
 from starlette.applications import Starlette
@@ -16,31 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.control.permissions import PERMISSIONS, Access
 from gateway.core import ids
 from gateway.core.faults import Fault, FaultKind
 from gateway.dialects.anthropic import fault as dialect
-
-
-class Access(Enum):
-    """Who may call a route."""
-
-    PUBLIC = "anybody, through a worker's relay"
-    SCRAPE = "anybody with the metrics token, if one is set, through a worker's relay"
-    OWNER = "whoever can open the admin socket"
-    WORKER = "workers, on the internal socket"
-
-
-RELAYED = frozenset({Access.PUBLIC, Access.SCRAPE})
-
-PERMISSIONS: dict[str, Access] = {
-    "/status": Access.PUBLIC,
-    "/metrics": Access.SCRAPE,
-    "/admin/v1/keys": Access.OWNER,
-    "/admin/v1/keys/{id}/revoke": Access.OWNER,
-    "/admin/v1/usage": Access.OWNER,
-    "/admin/v1/status": Access.OWNER,
-    "/internal/count_tokens": Access.WORKER,
-}
 
 _FAULTS_BY_STATUS = {404: FaultKind.MISSING, 405: FaultKind.METHOD}
 
@@ -52,8 +29,10 @@ class PermissionMissingError(Exception):
 def build(routes: Sequence[Route], allowed: frozenset[Access]) -> Starlette:
     """An application of these routes for a socket that serves `allowed`. Raises PermissionMissingError."""
     for route in routes:
-        if PERMISSIONS.get(route.path) not in allowed:
-            raise PermissionMissingError(f"{route.path} has no entry in PERMISSIONS for this socket")
+        # Starlette adds HEAD to every GET by itself; it tells less than the GET does.
+        for method in (route.methods or {"any method"}) - {"HEAD"}:
+            if PERMISSIONS.get(f"{method} {route.path}") not in allowed:
+                raise PermissionMissingError(f"{method} {route.path} has no entry in PERMISSIONS for this socket")
     app = Starlette(routes=routes, exception_handlers={Fault: _on_fault, HTTPException: _on_http, Exception: _on_bug})
     app.router.redirect_slashes = False  # a redirect would make clients send their key again, to wherever it points
     return app

@@ -17,6 +17,8 @@ from gateway.control.store import credits as lot_rows
 from gateway.control.store import keys as key_rows
 from gateway.control.store import ledger as ledger_rows
 from gateway.control.store import limits as limit_rows
+from gateway.state.inflight import Orphan
+from gateway.state.journal import Charge
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.limits import (
     CLASS_BITS,
@@ -28,6 +30,7 @@ from gateway.state.limits import (
     Scope,
     Window,
 )
+from gateway.state.limits.rows import Amounts
 from gateway.state.shared import SharedFile
 
 FIVE_HOURS_S = 5 * 3600
@@ -84,6 +87,10 @@ class Chains:
     def correct(self, limit_id: int, window_start_s: int, difference: int) -> bool:
         """Adds to what is used in a window. False when the limit is gone or its window is over."""
         return self._table.correct(limit_id, window_start_s, difference)
+
+    def settle_orphan(self, orphan: Orphan, record: bytes, real: Amounts, mono_ns: int) -> tuple[Charge, ...]:
+        """Counts what a dead worker's request took, see `LimitTable.settle_orphan`. Raises LimitsBusyError."""
+        return self._table.settle_orphan(orphan, record, real, mono_ns)
 
     def row_of(self, key: KeyRecord) -> KeyRow:
         """What workers are told about a key."""

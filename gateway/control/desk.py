@@ -3,11 +3,14 @@
 Used by the control plane and, while nothing serves, by commands in its place. Owns nothing but how the parts fit together.
 """
 
+from collections.abc import Callable
+
 from gateway.catalog.plans import Plans
 from gateway.control.books.ledger import Ledger
 from gateway.control.chains import Chains
 from gateway.control.credits import Credits
 from gateway.control.idempotency import Idempotency
+from gateway.control.jobs import Job
 from gateway.control.keys import Keys
 from gateway.control.limits import Limits
 from gateway.control.plans import PlansInUse
@@ -34,6 +37,7 @@ class Desk:
         self.credits = Credits(store, self.ledger, self.limits, self.plans, plans.terms, clock)
         self.keys = Keys(store, pepper, clock, table, chains, self.workspaces, self.plans, self.limits)
         self.idempotency = Idempotency(store, clock)
+        self._has_agreed = False
 
     def rebuild(self) -> int:
         """Makes plans be what the file says and the shared file what the database says. Returns the number of keys in force.
@@ -43,6 +47,19 @@ class Desk:
         self.plans.apply_all()
         self.limits.rebuild()
         return self.keys.rebuild()
+
+    def jobs(self, is_quiet: Callable[[], bool]) -> tuple[Job, ...]:
+        """What is to be done from time to time."""
+        return (
+            Job("expire credits", 60.0, self.credits.expire, needs_steady_clock=True),
+            Job("forget old calls", 3600.0, self.idempotency.forget),
+            Job("agree about limits", 10.0, lambda: self._agree(is_quiet)),
+        )
+
+    def _agree(self, is_quiet: Callable[[], bool]) -> None:
+        """Once after a start: from then on only a crash can make them differ."""
+        if not self._has_agreed:
+            self._has_agreed = self.limits.agree(is_quiet) is not None
 
     def _archived(self, workspace: WorkspaceRecord) -> None:
         self.keys.revoke_all(workspace)

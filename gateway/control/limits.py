@@ -19,10 +19,16 @@ from gateway.control.orders import MissingError, OrderError, date
 from gateway.control.store import Connection, KeyRecord, LimitRecord, Store, WorkspaceRecord
 from gateway.control.store import limits as rows
 from gateway.core.clock import Clock
+from gateway.state.inflight import Orphan
+from gateway.state.journal import Charge
 from gateway.state.limits import LimitState, Metric, Window
+from gateway.state.limits.rows import Amounts
 
 MINUTE_NS = 60_000_000_000
 LIMITS_PER_OWNER_MAX = LIMITS_PER_PLAN_MAX  # a chain in the shared file has three owners and 24 places
+
+# Limit and start of its window -> what the books say was used, in the metric's unit.
+Used = dict[tuple[int, int], int]
 
 
 class LimitOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -143,12 +149,52 @@ class Limits:
         if self._chains is not None and not self._chains.correct(limit_id, window_start_s, difference):
             structlog.get_logger().info("limit to be corrected is gone or in another window", limit=limit_id)
 
+    def settle_orphan(self, orphan: Orphan, record: bytes, real: Amounts, mono_ns: int) -> tuple[Charge, ...]:
+        """Counts what a dead worker's request took, see `LimitTable.settle_orphan`. Raises LimitsBusyError."""
+        return () if self._chains is None else self._chains.settle_orphan(orphan, record, real, mono_ns)
+
     def rebuild(self) -> None:
         """Makes the shared file hold the limits that the database says; what it counts already stays counted."""
         if self._chains is not None:
             with self._store.reading() as connection:
                 standing = rows.in_force(connection)
             self._chains.rebuild(standing)
+
+    def in_books(self) -> tuple[dict[int, LimitRecord], Used]:
+        """Every limit that counts somebody, and all that was used of any."""
+        with self._store.reading() as connection:
+            records = {record.id: record for record in rows.in_force(connection)}
+            used = rows.used_of_all(connection)
+            for record in records.values():
+                if record.source == "credits":
+                    used[record.id, 0] = spent(connection, record.workspace_id)
+        return records, used
+
+    def in_shared_file(self) -> dict[int, LimitState] | None:
+        """Every limit there, as it is at nearly this moment; None when there is no shared file."""
+        return None if self._chains is None else self._chains.states()
+
+    def agree(self, is_quiet: Callable[[], bool]) -> int | None:
+        """Lets the shared file count what the books say, once nothing is under way. Returns how many limits were corrected.
+
+        None when something was under way, which has to be tried again. They differ when a control plane died between entering
+        requests and correcting limits for them.
+        """
+        records, used = self.in_books()
+        states = self.in_shared_file()
+        if states is None or not is_quiet():
+            return None
+        corrected = 0
+        for limit_id, state in states.items():
+            if limit_id not in records or not state.is_durable:
+                continue
+            difference = used.get((limit_id, state.window_start_s), 0) - state.used
+            if difference:
+                self.correct(limit_id, state.window_start_s, difference)
+                corrected += 1
+        if corrected:
+            structlog.get_logger().warning("limits have been corrected by the books", limits=corrected)
+        return corrected
 
     def grant(self, workspace_id: int, scope: str, owner_id: int, source: str, grants: Iterable[Grant]) -> list[LimitRecord]:
         """Makes the limits of one source (plan, tier, credits) be exactly `grants`. A limit that stays keeps what was used of it.

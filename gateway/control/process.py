@@ -9,8 +9,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,28 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from starlette.applications import Starlette
 
-from gateway.control.admin import Admin
-from gateway.control.app import RELAYED, Access, build
+from gateway.control.admin.endpoints import ENDPOINTS
+from gateway.control.admin.front import FrontDesk
+from gateway.control.admin.http import AdminSurface
+from gateway.control.admin.repetition import Repetition
+from gateway.control.admin_keys import AdminKeys
+from gateway.control.app import build
 from gateway.control.books.drain import Drain
 from gateway.control.books.entry import Pricing
 from gateway.control.books.keeper import Keeper
 from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.books.orphans import Orphans
+from gateway.control.books.verify import Verifier
 from gateway.control.counting import Counting
 from gateway.control.desk import Desk
 from gateway.control.figures import worker_figures
+from gateway.control.jobs import Jobs
 from gateway.control.keys import OrderError
 from gateway.control.lock import ControlLock, LockTakenError
 from gateway.control.metrics import Exposition, Tally
-from gateway.control.relayed import Relayed, uptime_s, version
+from gateway.control.permissions import INTERNAL, RELAYED, TRUSTED
+from gateway.control.relayed import Relayed, uptime_s
+from gateway.control.release import version
 from gateway.control.store import Reader, Store, StoreError
 from gateway.core.clock import Clock, SystemClock
 from gateway.settings import Paths, Settings
@@ -111,17 +120,20 @@ async def serve(settings: Settings, opened: Opened) -> None:
     log = RequestLog(sys.stdout.buffer, tally.drop)
     pricing = Pricing(settings.prices, store.price_list_id(settings.prices.version))
     desk, lines = opened.desk, LineWriter(store.key_public_id, settings.log_format)
-    drain = Drain(store, opened.shared, paths.run_dir, pricing, desk.ledger, desk.limits, lines, log, tally)
-    keeper = Keeper(drain, books, tally, clock)
+    orphans = Orphans(store, opened.shared, paths.run_dir, pricing, desk.limits, settings.weight, clock)
+    drain = Drain(store, opened.shared, pricing, desk.ledger, desk.limits, orphans, lines, log, tally)
+    keeper = Keeper(drain, Jobs(clock, *desk.jobs(drain.is_quiet)), books, tally, clock)
     counting = Counting(settings.body_max_bytes)
     health = Health(opened, keeper, settings.simulated)
     exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir))
     token = None if settings.metrics_token is None else settings.metrics_token.reveal()
-    admin = Admin(opened.desk.keys, Reader(paths.gateway_db), books, clock, health)
+    front = front_desk(settings, opened, drain, health, books)
+    network, trusted = AdminSurface(front, books, trusted=False), AdminSurface(front, books, trusted=True)
+    relayed = [*Relayed(exposition, health, token).routes(), *network.routes(ENDPOINTS, RELAYED)]
     apps = {
-        paths.control_sock: build(Relayed(exposition, health, token).routes(), RELAYED),
-        paths.admin_sock: build(admin.routes(), frozenset({Access.OWNER})),
-        paths.internal_sock: build(counting.routes(), frozenset({Access.WORKER})),
+        paths.control_sock: build(relayed, RELAYED),
+        paths.admin_sock: build(trusted.routes(ENDPOINTS, TRUSTED), TRUSTED),
+        paths.internal_sock: build(counting.routes(), INTERNAL),
     }
     keeping = asyncio.create_task(keeper.run(stop))
     async with listening(apps):
@@ -135,6 +147,32 @@ async def serve(settings: Settings, opened: Opened) -> None:
     books.shutdown()
     log.close()
     structlog.get_logger().info("control plane stopped")
+
+
+def front_desk(
+    settings: Settings, opened: Opened, drain: Drain, health: Callable[[], dict[str, Any]], books: Executor
+) -> FrontDesk:
+    """What the admin interface works with; `books` has the one thread that writes."""
+    store, pepper, clock = opened.store, opened.pepper, opened.clock
+    reader = Reader(opened.paths.gateway_db)
+
+    async def in_books(act: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(books, act)
+
+    return FrontDesk(
+        store=store,
+        desk=opened.desk,
+        admin_keys=AdminKeys(store, pepper, clock),
+        repetition=Repetition(opened.desk.idempotency, pepper),
+        reader=reader,
+        prices=settings.prices,
+        pepper=pepper,
+        clock=clock,
+        health=health,
+        catch_up=drain.enter_all,
+        verifier=Verifier(reader, pepper, opened.desk.limits, drain.enter_all),
+        in_books=in_books,
+    )
 
 
 class Health:

@@ -3,7 +3,6 @@
 import hmac
 import time
 from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 import orjson
@@ -39,14 +38,6 @@ class Relayed:
         """Whether everything works, for people and for status pages."""
         health = await run_in_threadpool(self._health)
         return Response(orjson.dumps(health), media_type="application/json", headers={"cache-control": "no-store"})
-
-
-def version() -> str:
-    """The installed release, or `unknown` in a bare checkout."""
-    try:
-        return metadata.version("sluice-gateway")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def uptime_s() -> Callable[[], int]:

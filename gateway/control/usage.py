@@ -1,4 +1,4 @@
-"""Usage: totals over the request rows, by key, model or day (UTC).
+"""Usage: totals over the request rows, by key, workspace, model or day (UTC).
 
 Pure: it reads what people write (`7d`, `by model`) and lays out the answer; the statements and the numbers are the store's.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from gateway.control.store import UsageTotal
 from gateway.core.money import dollars
 
-GROUPS = ("key", "model", "day")
+GROUPS = ("key", "workspace", "model", "day")
 PAGE_ROWS_MAX = 1000
 
 _SPAN = re.compile(r"\A([0-9]{1,6})([mhdw])\Z")
@@ -44,20 +44,11 @@ def group(text: str) -> str:
 
 def after(by: str, text: str | None) -> str | int | None:
     """The place after which the next page starts, as an earlier page's `next` told it."""
-    if text is None or by != "key":
+    if text is None or by not in ("key", "workspace"):
         return text
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise UsageError("after must be the next of an earlier page")
     return int(text)
-
-
-def page(by: str, totals: list[UsageTotal], limit: int) -> dict[str, Any]:
-    """The answer's shape. `next` is None on the last page; cost is exact, in nanodollars and in dollars as text."""
-    return {
-        "by": by,
-        "rows": [view(by, total) for total in totals],
-        "next": str(totals[-1].after) if len(totals) == limit else None,
-    }
 
 
 def view(by: str, total: UsageTotal) -> dict[str, Any]:

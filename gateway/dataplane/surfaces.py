@@ -58,9 +58,12 @@ PATHS: dict[str, Match] = {
 # Probes that answer whether or not a key came with them. `HEAD /` and `/api/hello` are Claude Code's connection warm-up.
 PROBES = frozenset({"/healthz", "/readyz", "/health", "/api/hello"})
 
-# Anthropic paths that are not passed on: what they would spend is not metered yet, or they act on the operator's account.
+# Anthropic's Admin API. Upstream it would act on the operator's account; the control plane answers it for this installation.
+ADMIN_API = "organizations"
+_ADMIN_PATH = re.compile(r"/organizations(?:/[\w.@+~:-]+)*", re.ASCII)
+
+# Anthropic paths that are not passed on: what they would spend is not metered yet.
 CLOSED = {
-    "organizations": "The Admin API is not available with this key.",
     "chat": "The OpenAI Chat Completions API is not served here.",
     "responses": "The OpenAI Responses API is not served here.",
     "completions": "The OpenAI Completions API is not served here.",
@@ -146,6 +149,10 @@ def _find_slowly(method: str, path: str, raw_path: bytes) -> Match:
     first = versioned[1].split("/")[1]
     if first.lower() in CLOSED:
         raise Fault(FaultKind.MISSING, CLOSED[first.lower()])
+    if first.lower() == ADMIN_API:
+        if not _ADMIN_PATH.fullmatch(versioned[1]):
+            raise Fault(FaultKind.MISSING, "Not found")
+        return Match(Place.CONTROL, Surface.OTHER, "/v1" + versioned[1], _ANY)
     # The client's own spelling goes on, so its prefix must be as plain as the decoded one.
     spelled = _VERSIONED.fullmatch(re.sub("/{2,}", "/", _ascii(raw_path)).rstrip("/"))
     if spelled is None or "%" in spelled[1].split("/")[1]:

@@ -173,5 +173,5 @@ class InflightTable:
         record = self._region.read(offset + ROW_HEADER + copy * RECORD_BYTES, RECORD_BYTES)
         output_bytes, events = self._region.load(offset + _OUTPUT_BYTES), self._region.load(offset + _EVENTS)
         state = holds.state_of(self._region, offset)
-        charges = holds.charges_of(self._region, self._layout, offset) if state is HoldState.SETTLED else ()
+        charges = holds.charges_of(self._region, self._layout, offset)
         return Orphan(slot, row, epoch, record, output_bytes, events, state, charges)

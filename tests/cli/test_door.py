@@ -7,7 +7,8 @@ import click
 import pytest
 
 from gateway.cli import door
-from gateway.cli.door import Alone, Served, open_door
+from gateway.cli.alone import Alone
+from gateway.cli.door import Door, Served, open_door
 from gateway.control.lock import ControlLock
 from gateway.settings import Paths
 from gateway.state.keys import KeyState
@@ -15,6 +16,11 @@ from gateway.state.pepper import load_pepper
 from gateway.state.shared import SharedFile
 from tests.control.office import LAYOUT
 from tests.control.served import ControlPlane, short_dir
+
+
+def mint(opened: Door, name: str) -> dict[str, str]:
+    [key] = opened.post("keys", body={"name": name})["data"]
+    return dict(key)
 
 
 @pytest.fixture
@@ -25,13 +31,13 @@ def data_dir() -> Iterator[Path]:
 
 def test_the_same_key_whether_serving_or_not(data_dir: Path) -> None:
     with open_door(data_dir, create=True) as alone:
-        assert isinstance(alone, Alone)
-        [before] = alone.mint({"name": "before"})
+        assert isinstance(alone.way, Alone)
+        before = mint(alone, "before")
     with ControlPlane(data_dir) as control:
         with open_door(data_dir) as served:
-            assert isinstance(served, Served)
-            [during] = served.mint({"name": "during"})
-            online = list(served.keys())
+            assert isinstance(served.way, Served)
+            during = mint(served, "during")
+            online = list(served.all("keys"))
         shared = SharedFile.open(control.paths.shared_map)
         pepper = load_pepper(control.paths.pepper)
         for key in (before, during):
@@ -39,8 +45,8 @@ def test_the_same_key_whether_serving_or_not(data_dir: Path) -> None:
         shared.close()
         control.stop()
     with open_door(data_dir) as alone:
-        assert isinstance(alone, Alone)
-        assert list(alone.keys()) == online
+        assert isinstance(alone.way, Alone)
+        assert list(alone.all("keys")) == online
     assert [key["name"] for key in online] == ["before", "during"]
 
 
@@ -49,8 +55,8 @@ def test_a_killed_control_plane_does_not_bar_the_door(data_dir: Path) -> None:
         control.process.kill()
         control.process.wait()
         with open_door(data_dir) as alone:
-            [key] = alone.mint({"name": "meanwhile"})
-            alone.revoke(key["id"])
+            key = mint(alone, "meanwhile")
+            alone.post("keys", key["id"], "revoke")
 
 
 def test_keys_minted_and_revoked_alone_reach_workers_that_still_run(data_dir: Path) -> None:
@@ -58,12 +64,12 @@ def test_keys_minted_and_revoked_alone_reach_workers_that_still_run(data_dir: Pa
     paths = Paths(data_dir)
     shared = SharedFile.create(paths.shared_map, LAYOUT)
     with open_door(data_dir, create=True) as alone:
-        [key] = alone.mint({"name": "me"})
+        key = mint(alone, "me")
         digest = load_pepper(paths.pepper).digest(key["key"])
         row = shared.keys.find(digest)
         assert row is not None
         assert row.state is KeyState.ACTIVE
-        alone.revoke(key["id"])
+        alone.post("keys", key["id"], "revoke")
         row = shared.keys.find(digest)
         assert row is not None
         assert row.state is KeyState.REVOKED
@@ -95,7 +101,7 @@ def test_a_holder_that_leaves_is_waited_for(data_dir: Path) -> None:
     leaving.start()
     with open_door(data_dir, create=True) as opened:
         assert leaving.finished.is_set()
-        assert list(opened.keys()) == []
+        assert list(opened.all("keys")) == []
     leaving.join()
 
 
@@ -118,14 +124,18 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, file: str, content: bytes,
 
 
 def test_refusals_are_the_same_both_ways(data_dir: Path) -> None:
-    def refusals(opened: door.Door) -> list[str]:
+    def refusals(opened: Door) -> list[str]:
         texts = []
         for ask in (
-            lambda: opened.mint({"name": ""}),
-            lambda: opened.revoke("key_0000000000000000000000"),
-            lambda: opened.revoke("../../keys"),
-            lambda: list(opened.usage("never", "key")),
-            lambda: list(opened.usage("7d", "owner")),
+            lambda: mint(opened, ""),
+            lambda: opened.post("keys", body={"name": "a", "colour": "red"}),
+            lambda: opened.post("keys", "key_0000000000000000000000", "revoke"),
+            lambda: opened.post("keys", "../../keys", "revoke"),
+            lambda: opened.post("keys", "..", "revoke"),
+            lambda: opened.get("nothing"),
+            lambda: list(opened.all("usage", since="never")),
+            lambda: list(opened.all("usage", by="owner")),
+            lambda: list(opened.all("usage", until="now")),
         ):
             with pytest.raises(click.ClickException) as caught:
                 ask()
@@ -135,5 +145,5 @@ def test_refusals_are_the_same_both_ways(data_dir: Path) -> None:
     with open_door(data_dir, create=True) as alone:
         offline = refusals(alone)
     with ControlPlane(data_dir), open_door(data_dir) as served:
-        assert isinstance(served, Served)
+        assert isinstance(served.way, Served)
         assert refusals(served) == offline

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
+from tests.cli.conftest import Run, row, rows
 
 
 @pytest.fixture
@@ -89,3 +90,43 @@ def test_a_refusal_is_1(data_dir: Path) -> None:
 
 def test_nothing_to_list_is_1(data_dir: Path) -> None:
     assert gateway("keys", "list").exit_code == 1
+
+
+def test_a_key_is_shown_rotated_and_ends(run: Run) -> None:
+    minted = row(run("keys", "mint", "--name", "a", "--rpm", "5", "--expires", "2100-01-01", "--json"))
+    key_id = str(minted["id"])
+    shown = row(run("keys", "show", key_id, "--json"))
+    assert shown == {name: value for name, value in minted.items() if name != "key"}
+    assert shown["expires_at"] == "2100-01-01T00:00:00Z"
+    assert "expires at" in run("keys", "show", key_id).stdout
+    rotated = row(run("keys", "rotate", key_id, "--grace", "1h", "--json"))
+    assert (rotated["replaces"], rotated["name"], rotated["rpm"]) == (key_id, "a", 5)
+    assert rotated["key"] != minted["key"]
+    old = row(run("keys", "show", key_id, "--json"))
+    assert (old["state"], old["rotated_until"] is None) == ("active", False)
+    again = run("keys", "rotate", key_id)
+    assert (again.exit_code, "not in force" in again.stderr) == (1, True)
+    assert "cannot be shown again" in run("keys", "rotate", str(rotated["id"]), "--grace", "0").stderr
+    assert run("keys", "rotate", key_id, "--grace", "soon").exit_code == 2
+    assert run("keys", "mint", "--name", "late", "--expires", "2001-01-01").exit_code == 2
+
+
+def test_minting_with_a_word_is_done_once(run: Run) -> None:
+    words = ("keys", "mint", "--name", "batch", "--count", "3", "--idempotency-key", "batch-7", "--json")
+    assert rows(run(*words)) == rows(run(*words))
+    assert len(rows(run("keys", "list", "--json"))) == 3
+    other = run("keys", "mint", "--name", "other", "--idempotency-key", "batch-7")
+    assert (other.exit_code, "another call" in other.stderr) == (1, True)
+
+
+def test_keys_of_a_workspace_and_of_a_plan(run: Run) -> None:
+    run("workspaces", "create", "blue", "--plan", "pro")
+    one = row(run("keys", "mint", "--name", "one", "--workspace", "blue", "--json"))
+    run("keys", "mint", "--name", "elsewhere")
+    assert [key["id"] for key in rows(run("keys", "list", "--workspace", "blue", "--json"))] == [one["id"]]
+    assert one["plan"] == "pro"
+    second = run("keys", "mint", "--name", "two", "--workspace", "blue")
+    assert (second.exit_code, "allows 1 keys" in second.stderr) == (1, True)
+    several = run("keys", "mint", "--name", "many", "--workspace", "blue", "--plan", "max-5x", "--count", "2")
+    assert (several.exit_code, "one key at a time" in several.stderr) == (1, True)
+    assert [one["scope"] for one in rows(run("keys", "limits", str(one["id"]), "--json"))] == ["plan", "plan"]

@@ -74,6 +74,16 @@ def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
     assert (row["outcome"], row["fault"], row["input_tokens"]) == ("refused", "limited", 0)
 
 
+def test_a_limit_of_zero_lets_nothing_pass(house: House) -> None:
+    (key,) = house.gateway.mint(1, "--rpm", "5")
+    key_id = json.loads(house.gateway.cli("keys", "list", "--json").splitlines()[-1])["id"]
+    house.gateway.cli("limits", "set", "--key", key_id, "--metric", "requests", "--window", "minute", "--amount", "0")
+    refused = ask(house, key)
+    assert refused.status_code == 429
+    assert "retry-after" not in refused.headers
+    assert refused.headers["x-should-retry"] == "false"
+
+
 def test_concurrency_is_given_back(house: House) -> None:
     (key,) = house.gateway.mint(1, "--concurrency", "2")
     answers = at_once(5, lambda: ask(house, key, simulate="ttft_ms=400"))

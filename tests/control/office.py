@@ -13,6 +13,7 @@ from gateway.catalog.prices import PriceList
 from gateway.control.books.drain import Drain
 from gateway.control.books.entry import Pricing
 from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.books.orphans import Orphans
 from gateway.control.desk import Desk
 from gateway.control.metrics import Tally
 from gateway.control.store import KeyRecord, NewKey, Store
@@ -21,7 +22,7 @@ from gateway.core import ids
 from gateway.core.clock import Clock, ManualClock
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.settings import Paths
+from gateway.settings import Paths, Settings
 from gateway.state.inflight import InflightRows
 from gateway.state.journal import Flags, RingWriter, Settlement, Surface
 from gateway.state.layout import Layout
@@ -32,6 +33,20 @@ from gateway.state.workers import WorkerSlot
 LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64, limits_capacity=4096)
 MODEL = "claude-sonnet-4-5"
 STARTED_NS = 1_795_000_000_000_000_000
+
+
+@cache
+def shipped() -> Settings:
+    """The settings that come with the gateway."""
+    return settings.load(None, {})
+
+
+def shipped_prices() -> PriceList:
+    return shipped().prices
+
+
+def shipped_plans() -> Plans:
+    return shipped().plans
 
 
 PEPPER = Pepper(b"\1" * 32)
@@ -64,18 +79,6 @@ def settlement(**changes: Any) -> Settlement:
     return made
 
 
-@cache
-def shipped_prices() -> PriceList:
-    """The price list that comes with the gateway."""
-    return settings.load(None, {}).prices
-
-
-@cache
-def shipped_plans() -> Plans:
-    """The plans that come with the gateway."""
-    return settings.load_plans(None, {})
-
-
 def enter_keys(store: Store, *keys: NewKey) -> list[KeyRecord]:
     """Keys as rows of the default workspace, without all that minting does."""
     with store.transaction() as connection:
@@ -101,11 +104,21 @@ class Office:
         desk = desk or self.desk()
         pricing = Pricing(self.prices, self.store.price_list_id(self.prices.version))
         lines = LineWriter(self.store.key_public_id)
-        return Drain(self.store, self.shared, self.paths.run_dir, pricing, desk.ledger, desk.limits, lines, self.log, self.tally)
+        run_dir, weight = self.paths.run_dir, shipped().weight
+        orphans = Orphans(self.store, self.shared, run_dir, pricing, desk.limits, weight, ManualClock())
+        return Drain(self.store, self.shared, pricing, desk.ledger, desk.limits, orphans, lines, self.log, self.tally)
 
     def desk(self, pepper: Pepper = PEPPER, clock: Clock | None = None) -> Desk:
         """Everything that orders can be given to."""
         return Desk(self.store, pepper, shipped_plans(), clock or ManualClock(wall_ns=STARTED_NS), self.shared)
+
+    def renewed(self) -> Desk:
+        """A new shared file, as after the loss of the old one, made to agree with the database."""
+        self.shared.close()
+        self.shared = SharedFile.create(self.paths.shared_map, LAYOUT)
+        desk = self.desk()
+        desk.rebuild()
+        return desk
 
     def rows(self) -> list[dict[str, Any]]:
         """The request rows, oldest first."""

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.control import app
-from gateway.control.app import Access, PermissionMissingError, build, read_body
+from gateway.control.app import PermissionMissingError, build, read_body
+from gateway.control.permissions import INTERNAL, PERMISSIONS, RELAYED, TRUSTED, Access
 from gateway.control.process import listening
 from gateway.core import ids
 from gateway.core.faults import Fault, FaultKind
@@ -23,7 +23,7 @@ def ask(endpoint: Callable[[Request], Awaitable[Response]], act: Callable[[httpx
     async def main() -> None:
         with short_dir() as directory:
             socket = Path(directory) / "app.sock"
-            application = build([Route("/status", endpoint, methods=["GET", "POST"])], app.RELAYED)
+            application = build([Route("/status", endpoint), Route("/admin/v1/keys", endpoint, methods=["POST"])], RELAYED)
             async with listening({socket: application}):
                 transport = httpx.AsyncHTTPTransport(uds=str(socket))
                 async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
@@ -38,20 +38,26 @@ async def nothing(request: Request) -> Response:
 
 def test_a_route_without_a_permission_does_not_start() -> None:
     """R11: default deny."""
-    with pytest.raises(PermissionMissingError, match="/new"):
-        build([Route("/status", nothing), Route("/new", nothing)], app.RELAYED)
+    with pytest.raises(PermissionMissingError, match="GET /new"):
+        build([Route("/status", nothing), Route("/new", nothing)], RELAYED)
+    with pytest.raises(PermissionMissingError, match="DELETE /status"):
+        build([Route("/status", nothing, methods=["GET", "DELETE"])], RELAYED)
 
 
 def test_a_route_of_another_socket_does_not_start() -> None:
-    """R11: the admin interface and the internal one are never relayed."""
-    for path, access in app.PERMISSIONS.items():
+    """R11: what is for the admin socket or for workers is never relayed."""
+    for key, access in PERMISSIONS.items():
+        method, path = key.split(" ")
         for allowed in Access:
+            route = Route(path, nothing, methods=[method])
             if access is allowed:
-                build([Route(path, nothing)], frozenset({allowed}))
+                build([route], frozenset({allowed}))
             else:
                 with pytest.raises(PermissionMissingError):
-                    build([Route(path, nothing)], frozenset({allowed}))
-    assert frozenset({Access.PUBLIC, Access.SCRAPE}) == app.RELAYED
+                    build([route], frozenset({allowed}))
+    assert not RELAYED & {Access.SOCKET, Access.WORKER}
+    assert not TRUSTED & {Access.WORKER}
+    assert {Access.WORKER} == INTERNAL
 
 
 def test_faults_are_answered_in_the_envelope() -> None:
@@ -107,15 +113,15 @@ def test_a_body_is_bounded() -> None:
             for _ in range(count):
                 yield b"x" * 100
 
-        assert (await client.post("/status", content=b"y" * 1000)).content == b"y" * 1000
-        assert (await client.post("/status", content=b"y" * 1001)).status_code == 413
-        assert (await client.post("/status", content=chunks(11))).status_code == 413  # type: ignore[arg-type]
+        assert (await client.post("/admin/v1/keys", content=b"y" * 1000)).content == b"y" * 1000
+        assert (await client.post("/admin/v1/keys", content=b"y" * 1001)).status_code == 413
+        assert (await client.post("/admin/v1/keys", content=chunks(11))).status_code == 413  # type: ignore[arg-type]
 
     ask(echo, act)
 
 
 @pytest.mark.parametrize("path", [
-    "/", "/nope", "/status/", "//status", "/admin/v1/keys", "/internal/count_tokens", "/metrics/../admin/v1/keys",
+    "/", "/nope", "/status/", "//status", "/admin/v1/nope", "/internal/count_tokens", "/metrics/../internal/count_tokens",
     "/%2e%2e/status",
     "/v1/messages/unknown?x=1", "/" + "a" * 5000,
 ])  # fmt: skip

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from gateway.control import counting
-from gateway.control.app import Access, build
+from gateway.control.app import build
 from gateway.control.counting import Counting
+from gateway.control.permissions import Access
 from gateway.control.process import listening
 from tests.control.served import ControlPlane, short_dir
 

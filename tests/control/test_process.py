@@ -38,7 +38,7 @@ def request_rows(data_dir: Path) -> list[Any]:
 def test_a_settlement_becomes_a_row_a_line_and_a_figure(data_dir: Path) -> None:
     with ControlPlane(data_dir) as control:
         with control.admin as client:
-            [key] = client.post("/admin/v1/keys", json={"name": "me"}).json()["keys"]
+            [key] = client.post("/admin/v1/keys", json={"name": "me"}).json()["data"]
         shared = SharedFile.open(control.paths.shared_map)
         slot = WorkerSlot.claim(shared, control.paths.run_dir)
         one = settlement(key_id=1)
@@ -53,7 +53,7 @@ def test_a_settlement_becomes_a_row_a_line_and_a_figure(data_dir: Path) -> None:
             )
             assert client.get("/status").json()["status"] == "ok"
         with control.admin as client:
-            [row] = client.get("/admin/v1/usage?since=2026-01-01").json()["rows"]
+            [row] = client.get("/admin/v1/usage?since=2026-01-01").json()["data"]
         assert (row["key"], row["name"], row["output_tokens"], row["cost_usd"]) == (key["id"], "me", 200, "0.006")
         assert key["key"][13:] not in control.out.read_text() + control.err.read_text()
         slot.release()
@@ -124,7 +124,7 @@ def test_a_worker_that_died_while_nobody_kept_the_books_is_settled(data_dir: Pat
         control.process.kill()
     shared = SharedFile.open(data_dir / "shared.map")
     slot = WorkerSlot.claim(shared, data_dir / "run")
-    one = settlement()
+    one = settlement(outcome=Outcome.WORKER_KILLED)
     InflightRows(slot).open(one.pack())
     slot.release()
     shared.close()

@@ -3,6 +3,7 @@ import pytest
 from gateway.control import usage
 from gateway.control.store import UsageTotal
 from gateway.control.usage import UsageError
+from gateway.control.workspaces import WorkspaceOrder
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from tests.control.office import STARTED_NS, Office, Worker, settlement
@@ -40,8 +41,9 @@ def test_other_beginnings_are_refused(text: str) -> None:
 def test_groups_and_pages_are_checked() -> None:
     assert [usage.group(by) for by in usage.GROUPS] == list(usage.GROUPS)
     for wrong in ("", "keys", "model; DROP TABLE requests"):
-        with pytest.raises(UsageError, match="by must be one of key, model, day"):
+        with pytest.raises(UsageError, match="by must be one of key, workspace, model, day"):
             usage.group(wrong)
+    assert usage.after("workspace", "12") == 12
     assert (usage.after("key", "12"), usage.after("model", "12"), usage.after("key", None)) == (12, "12", None)
     with pytest.raises(UsageError):
         usage.after("key", "1; DROP TABLE requests")
@@ -68,23 +70,31 @@ def test_totals_add_up(office: Office, worker: Worker) -> None:
     assert office.store.usage("day", STARTED_NS + 1, None, -1) == []
 
 
-def test_a_page_says_whether_there_is_another() -> None:
-    total = UsageTotal(3, "key_a", "me", 1, 0, 1, 2, 3, 4, 5, 1_500_000_000)
-    page = usage.page("key", [total], 1)
-    assert page["next"] == "3"
-    assert usage.page("key", [total], 2)["next"] is None
-    assert page["rows"] == [
-        {
-            "key": "key_a",
-            "name": "me",
-            "requests": 1,
-            "errors": 0,
-            "input_tokens": 1,
-            "cache_read_tokens": 2,
-            "cache_write_5m_tokens": 3,
-            "cache_write_1h_tokens": 4,
-            "output_tokens": 5,
-            "cost_nanodollars": 1_500_000_000,
-            "cost_usd": "1.50",
-        }
+def test_totals_by_workspace(office: Office, worker: Worker) -> None:
+    blue = office.desk().workspaces.create(WorkspaceOrder(name="blue"))
+    worker.settle(settlement(workspace_id=blue.id), settlement(workspace_id=blue.id), settlement(workspace_id=77))
+    office.drain().enter_all()
+    totals = office.store.usage("workspace", 0, None, -1)
+    assert [(total.label, total.name, total.requests) for total in totals] == [
+        (blue.public_id, "blue", 2),
+        ("workspace 77", "", 1),
     ]
+    assert [total.label for total in office.store.usage("workspace", 0, blue.id, 1)] == ["workspace 77"]
+
+
+def test_a_total_as_it_is_shown() -> None:
+    total = UsageTotal(3, "key_a", "me", 1, 0, 1, 2, 3, 4, 5, 1_500_000_000)
+    assert usage.view("key", total) == {
+        "key": "key_a",
+        "name": "me",
+        "requests": 1,
+        "errors": 0,
+        "input_tokens": 1,
+        "cache_read_tokens": 2,
+        "cache_write_5m_tokens": 3,
+        "cache_write_1h_tokens": 4,
+        "output_tokens": 5,
+        "cost_nanodollars": 1_500_000_000,
+        "cost_usd": "1.50",
+    }
+    assert "name" not in usage.view("model", total._replace(name=None))

@@ -1,6 +1,7 @@
 """Paths and framing, as functions of the request line and the headers."""
 
 import itertools
+import re
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_probes_are_answered_by_the_worker(path: str) -> None:
 )
 def test_what_is_not_the_upstreams_is_the_control_planes(path: str) -> None:
     assert find("GET", path, path.encode()).place is Place.CONTROL
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v1/v1", "/anthropic/v1", "/anthropic/v1/v1", "//v1/"])
+def test_anthropics_admin_api_is_the_control_planes(prefix: str) -> None:
+    """It would act on the operator's account upstream, so no spelling of it may get there."""
+    for rest in ("", "/", "/users", "//users//", "/workspaces/wrkspc_1/members/a.b+c@d.test"):
+        match = find("POST", f"{prefix}/organizations{rest}", f"{prefix}/organizations{rest}".encode())
+        assert match.place is Place.CONTROL
+        assert match.path == "/v1/organizations" + re.sub("/+", "/", rest).rstrip("/")
+    assert find("GET", f"{prefix}/organizations/me", f"{prefix}/%6frganizations/me".encode()).path == "/v1/organizations/me"
+    for other in ("/Organizations/users", "/ORGANIZATIONS", "/organizations/a%b", "/organizations/\u00e9", "/organizations/a?b"):
+        assert kind_of("GET", prefix + other) is FaultKind.MISSING
+    assert kind_of("GET", f"{prefix}/organizations;a/users") is FaultKind.INVALID
 
 
 @pytest.mark.parametrize("first", surfaces.CLOSED)

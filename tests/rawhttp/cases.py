@@ -205,6 +205,8 @@ def targets() -> Iterator[Case]:
         b"/v1/messages;a=b",
         b"/v1/;/messages",
         b"/v1/organizations;a/users",
+        b"/v1/organizations/api_keys%0d",
+        b"/v1/organizations/api_keys/a%20b",
         b"/v1/organizations%3ba/users",
         b"/v1/files/../organizations/users",
         b"/v1/files/%2e%2e/organizations/users",
@@ -225,25 +227,36 @@ def targets() -> Iterator[Case]:
         b"/V1/Messages",
         b"/v1/Messages",
         b"/v1/messages/COUNT_TOKENS/",
-        b"/v1/organizations/users",
-        b"/v1/Organizations/users",
-        b"/v1/%6frganizations/users",
-        b"/v1//organizations//users",
-        b"/v1/v1/organizations/users",
+        b"/v1/organizations/invites",
+        b"/v1/Organizations/api_keys",
+        b"/v1/%6frganizations/invites",
+        b"/v1//organizations//invites",
+        b"/v1/v1/organizations/invites",
+        b"/v1/organizations/api_keys/%c3%a9",
         b"/v1/v1/v1/messages",
         b"/anthropic/v1/organizations",
         b"/anthropic/organizations",
-        b"/v1/%2forganizations/users",
+        b"/v1/%2forganizations/invites",
         b"/v1/complete",
         b"/v1/chat/completions",
         b"/v1/responses",
         b"/v1/embeddings",
-        b"/admin/v1/keys",
+        b"/admin/v1/nothing",
         b"/internal/count_tokens",
         b"/",
         b"///",
     ):
         yield Case(f"target {target!r}", post(target=target), (404,))
+    # A caller's key opens no admin path, however it is written.
+    for target in (
+        b"/admin/v1/keys",
+        b"/%61dmin/v1/keys",
+        b"/v1/organizations/api_keys/x",
+        b"/v1/%6frganizations/api_keys/x",
+        b"/anthropic/v1//organizations//workspaces/",
+        b"/admin/v1/keys?x-api-key=KEY",
+    ):
+        yield Case(f"target {target!r}", post(target=target), (401,))
 
 
 def bodies() -> Iterator[Case]:

@@ -12,18 +12,18 @@ given.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
-from gateway.control.books.entry import Pricing, Row, limit_and_window, settle_orphan
+from gateway.control.books.entry import Pricing, Row, limit_and_window
 from gateway.control.books.ledger import Ledger
 from gateway.control.books.lines import LineWriter, RequestLog
+from gateway.control.books.orphans import Orphans
 from gateway.control.books.sheet import SeenError, Sheet
 from gateway.control.limits import Limits
 from gateway.control.metrics import Tally
 from gateway.control.store import Store
-from gateway.state.journal import RingReader, Settlement, unpack
+from gateway.state.journal import RingReader, unpack
 from gateway.state.shared import SharedFile
 
 RECORDS_PER_RING_MAX = 2000  # a pass; keeps one transaction below about 100 ms however far the rings have filled
@@ -48,20 +48,20 @@ class Drain:
         self,
         store: Store,
         shared: SharedFile,
-        run_dir: Path,
         pricing: Pricing,
         ledger: Ledger,
         limits: Limits,
+        orphans: Orphans,
         lines: LineWriter,
         log: RequestLog,
         tally: Tally,
     ) -> None:
         self._store = store
         self._shared = shared
-        self._run_dir = run_dir
         self._pricing = pricing
         self._ledger = ledger
         self._limits = limits
+        self._orphans = orphans
         self._lines = lines
         self._log = log
         self._tally = tally
@@ -93,27 +93,21 @@ class Drain:
         self._tell(rows)
         return sum(ring.records for ring in taken)
 
-    def settle_orphans(self) -> int:
-        """Enters what dead workers left in flight, estimated, and frees the rows. Returns how many requests were settled.
+    def is_quiet(self) -> bool:
+        """Whether no request is in flight and none is on its way into the books."""
+        shared = self._shared
+        slots = [reader.slot for reader in shared.journal.readers if shared.workers.epoch(reader.slot)]
+        # In this order: a settlement leaves its row before we look at its ring, or is still seen in its row.
+        return not any(shared.inflight.count(slot) for slot in slots) and not any(one.depth for one in shared.journal.readers)
 
-        The shared file shows an orphan only after everything its worker had appended was released, so a request that was settled
-        just before the worker died is in the books already and keeps the row it has.
-        """
-        orphans = list(self._shared.inflight.orphans(self._run_dir))
-        if not orphans:
+    def settle_orphans(self) -> int:
+        """Enters what dead workers left in flight, estimated, and frees the rows. Returns how many requests were settled."""
+        settled = list(self._orphans.settled())
+        if not settled:
             return 0
-        records: list[bytes] = []
-        for orphan in orphans:
-            try:
-                record = Settlement.unpack(orphan.record)
-            except ValueError:
-                self._tally.records_unreadable += 1
-                continue
-            if not self._store.has_request(record.request_id, record.started_ns):
-                records.append(settle_orphan(record, orphan.output_bytes, orphan.events).pack())
-        rows = self._enter(records, ())
-        for orphan in orphans:
-            self._shared.inflight.free_orphan(orphan)
+        rows = self._enter([record for _, record in settled if record is not None], ())
+        for orphan, _ in settled:
+            self._orphans.free(orphan)
         self._tell(rows)
         return len(rows)
 
@@ -126,11 +120,11 @@ class Drain:
 
     def _enter(self, records: Sequence[bytes], sequences: Sequence[tuple[int, int]]) -> list[Row]:
         """Enters records in one transaction and returns all of them as rows, also those that the books had already."""
-        sheet = Sheet(self._pricing, records)
+        sheet = Sheet(self._pricing, records, self._ledger.next_id())
         try:
             corrections = sheet.enter(self._store, self._ledger, self._shared.identity, sequences)
         except SeenError:
-            unseen = Sheet(self._pricing, self._unseen(records))
+            unseen = Sheet(self._pricing, self._unseen(records), self._ledger.next_id())
             corrections = unseen.enter(self._store, self._ledger, self._shared.identity, sequences)
         for kind, difference in corrections.items():
             self._limits.correct(*limit_and_window(kind), difference)

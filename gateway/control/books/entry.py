@@ -10,6 +10,8 @@ digest. While entering, the facts are cut out of the record; `facts_of` makes th
 
 import struct
 import zlib
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.catalog.prices import PriceList
@@ -20,10 +22,10 @@ from gateway.state import journal
 from gateway.state.journal import Flags, Settlement
 from gateway.state.layout import CHARGES_MAX, RECORD_BYTES
 
-# The columns of `requests` without the last, see store.RequestRow; a plain tuple because thousands a second are made.
+# The columns of `requests`, see store.RequestRow; a plain tuple because thousands a second are made.
 Row = tuple[
     bytes, int, int, int | None, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int,
-    str, str, str, str, str, str, int, int, int, int, int, bytes | None, int,
+    str, str, str, str, str, str, int, int, int, int, int, bytes | None, int, int | None,
 ]  # fmt: skip
 
 # Places in a Row.
@@ -55,13 +57,18 @@ class Pricing:
         self._price_list = _PRICE_LIST.pack(price_list_id)
 
     def row(self, record: bytes) -> Row:
-        """A packed settlement as a row. Raises ValueError when the bytes are not one."""
-        return self.read(record)[0]
+        """A packed settlement as a row without a posting. Raises ValueError when the bytes are not one."""
+        return (*self.read(record, defaultdict(int))[0][:-1], None)
 
-    def read(self, record: bytes) -> tuple[Row, bytes, int]:
+    def cost(self, record: bytes) -> int:
+        """What a packed settlement costs, in nanodollars, whatever it says itself. Raises ValueError when it is not one."""
+        return self.row(record)[COST]
+
+    def read(self, record: bytes, postings: Mapping[int, int]) -> tuple[Row, bytes, int]:
         """A packed settlement, with or without charges, as a row; its facts; and what the worker took for its cost.
 
-        Costs in nanodollars. Raises ValueError when the bytes are not a settlement.
+        Costs in nanodollars. `postings` knows the number of every workspace's posting. Raises ValueError when the bytes are not a
+        settlement.
         """
         # Named one by one: twice as fast as slices of the tuple, and thousands a second come by.
         (
@@ -90,6 +97,7 @@ class Pricing:
             fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
             asked, served, provider, method, path, upstream_request_id, cost_nanodollars, price_list_id,
             workspace_id, held_nanodollars, held_tokens, charges, zlib.crc32(facts),
+            postings[workspace_id] if key_id else None,
         )  # fmt: skip
         if not is_canonical:
             row, facts = with_charges(row, charges)
@@ -103,6 +111,9 @@ def facts_of(row: tuple[Any, ...]) -> bytes:
     amounts = (row[COST], row[WORKSPACE_ID + 1], row[WORKSPACE_ID + 2], 0)
     facts = (*row[:12], row[WORKSPACE_ID], Usage(*row[12:17]), row[17], row[18], *texts, *amounts)
     record = journal.pack(*facts)
+    told = journal.unpack(record)
+    if told[:12] != row[:12] or told[12:20] != (row[WORKSPACE_ID], *row[12:19]) or told[20:29] != (*texts, *amounts[:3]):
+        raise ValueError("the row holds figures or texts that a record cannot hold")
     return record[:_PRICE_TAG_AT] + _PRICE_LIST.pack(row[COST + 1]) + (charges or b"")
 
 
@@ -119,7 +130,7 @@ def limit_and_window(kind: int) -> tuple[int, int]:
 def with_charges(row: Row, charges: bytes | None) -> tuple[Row, bytes]:
     """A row with these charges and the check sum that belongs to it, and its facts."""
     facts = facts_of((*row[:CHARGES], charges))
-    return (*row[:CHARGES], charges, zlib.crc32(facts)), facts
+    return (*row[:CHARGES], charges, zlib.crc32(facts), row[-1]), facts
 
 
 def _charges_in(record: bytes) -> bytes:

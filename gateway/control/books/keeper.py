@@ -10,20 +10,24 @@ from concurrent.futures import Executor
 import structlog
 
 from gateway.control.books.drain import Drain
+from gateway.control.jobs import Jobs
 from gateway.control.metrics import Tally
 from gateway.control.store import StoreError
 from gateway.core.clock import Clock
 
 INTERVAL_S = 0.05
-ORPHANS_EVERY = 20  # passes; once a second, because every in-flight row has to be looked at
+ORPHANS_EVERY = 20  # passes; once a second, because every in-flight row has to be looked at. Jobs come then too
 RETRY_S_MAX = 2.0
 
 
 class Keeper:
     """Keeps the books until told to stop. `executor` has one thread, the one the Store belongs to."""
 
-    def __init__(self, drain: Drain, executor: Executor, tally: Tally, clock: Clock, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self, drain: Drain, jobs: Jobs, executor: Executor, tally: Tally, clock: Clock, interval_s: float = INTERVAL_S
+    ) -> None:
         self._drain = drain
+        self._jobs = jobs
         self._executor = executor
         self._tally = tally
         self._clock = clock
@@ -76,6 +80,7 @@ class Keeper:
             settled = self._drain.settle_orphans()
             if settled:
                 structlog.get_logger().warning("settled requests of dead workers", requests=settled)
+            self._jobs.run_due()
         self._passes += 1
 
     def _report(self, event: str, **facts: object) -> None:

@@ -12,6 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import count
 
 from gateway.control.books.entry import (
     CHARGE,
@@ -52,19 +53,24 @@ class Page:
 
 
 class Sheet:
-    """Made of packed settlements. `rows` has all of them; those without a key (never admitted) are entered nowhere."""
+    """Made of packed settlements. `rows` has all of them; those without a key (never admitted) are entered nowhere.
 
-    def __init__(self, pricing: Pricing, records: Iterable[bytes]) -> None:
+    `next_posting` is the number that the first posting will have.
+    """
+
+    def __init__(self, pricing: Pricing, records: Iterable[bytes], next_posting: int) -> None:
         self.rows: list[Row] = []
         self.unreadable = 0
         self.mispriced: list[tuple[Page, int, int]] = []  # page, place on it, what the worker took for the cost
         self._pages: defaultdict[int, Page] = defaultdict(Page)
         self._used: Amounts = defaultdict(int)
         charges: list[bytes] = []
+        # Workspaces are numbered in the order in which they are met, which is the order of their pages.
+        postings: defaultdict[int, int] = defaultdict(count(next_posting).__next__)
         read, rows, pages = pricing.read, self.rows, self._pages
         for record in records:
             try:
-                row, facts, told = read(record)
+                row, facts, told = read(record, postings)
             except ValueError:
                 self.unreadable += 1
                 continue
@@ -89,18 +95,12 @@ class Sheet:
         Returns what the shared file does not know yet: what is to be added to limits because the books count otherwise than the
         workers did. Raises SeenError, StoreError; then nothing was entered.
         """
-        rows: list[tuple[object, ...]] = []
-        drafts: list[Draft] = []
         with store.transaction() as connection:
             corrections = self._reprice(connection)
-            posting_id = ledger.next_id()
-            for workspace_id, page in self._pages.items():
-                rows += [(*row, posting_id) for row in page.rows]
-                drafts.append(self._draft(connection, workspace_id, page, corrections))
-                posting_id += 1
-            if request_rows.insert(connection, rows) != len(rows):
-                raise SeenError
-            ledger.post(*drafts)
+            for page in self._pages.values():
+                if request_rows.insert(connection, page.rows) != len(page.rows):
+                    raise SeenError
+            ledger.post(*[self._draft(connection, number, page, corrections) for number, page in self._pages.items()])
             limit_rows.add_used(connection, ((*limit_and_window(kind), amount) for kind, amount in self._used.items()))
             request_rows.set_ring_sequences(connection, file_id, sequences)
         return {kind: amount for kind, amount in corrections.items() if amount}

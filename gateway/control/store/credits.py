@@ -33,7 +33,7 @@ class Lot:
         return self.amount - self.remaining - self.refunded - self.expired
 
 
-_SELECT = """
+SELECT = """
 SELECT id, public_id, workspace_id, amount, remaining, refunded, expired, bought_at_s, expires_at_s, ended_at_s, memo FROM lots
 """
 
@@ -53,18 +53,18 @@ def insert(
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (public_id, workspace_id, amount, remaining, bought_at_s, expires_at_s, memo),
     )
-    row = connection.execute(f"{_SELECT} WHERE public_id = ?", (public_id,)).fetchone()
+    row = connection.execute(f"{SELECT} WHERE public_id = ?", (public_id,)).fetchone()
     return Lot(*row)
 
 
 def find(connection: sqlite3.Connection, public_id: str) -> Lot | None:
-    row = connection.execute(f"{_SELECT} WHERE public_id = ?", (public_id,)).fetchone()
+    row = connection.execute(f"{SELECT} WHERE public_id = ?", (public_id,)).fetchone()
     return None if row is None else Lot(*row)
 
 
 def page(connection: sqlite3.Connection, workspace_id: int, after_id: int = 0, limit: int = -1) -> list[Lot]:
     """Lots of a workspace in order of purchase; a negative limit means all."""
-    rows = connection.execute(f"{_SELECT} WHERE workspace_id = ? AND id > ? ORDER BY id LIMIT ?", (workspace_id, after_id, limit))
+    rows = connection.execute(f"{SELECT} WHERE workspace_id = ? AND id > ? ORDER BY id LIMIT ?", (workspace_id, after_id, limit))
     return [Lot(*row) for row in rows]
 
 
@@ -79,7 +79,7 @@ def to_draw(connection: sqlite3.Connection, workspace_id: int) -> list[tuple[int
 
 def past(connection: sqlite3.Connection, now_s: int) -> list[Lot]:
     """Lots that still hold something and whose time is over."""
-    return [Lot(*row) for row in connection.execute(f"{_SELECT} WHERE remaining > 0 AND expires_at_s <= ? ORDER BY id", (now_s,))]
+    return [Lot(*row) for row in connection.execute(f"{SELECT} WHERE remaining > 0 AND expires_at_s <= ? ORDER BY id", (now_s,))]
 
 
 def draw(connection: sqlite3.Connection, takes: list[tuple[int, int]]) -> None:

@@ -94,10 +94,10 @@ def in_force(connection: sqlite3.Connection) -> list[LimitRecord]:
     return [LimitRecord(*row) for row in rows]
 
 
-def used_latest(connection: sqlite3.Connection) -> dict[int, tuple[int, int]]:
-    """Limit id -> (window_start_s, used) of the latest window in which it was used."""
-    rows = connection.execute("SELECT limit_id, max(window_start_s), used FROM limit_used GROUP BY limit_id")
-    return {limit_id: (start_s, used) for limit_id, start_s, used in rows}
+def used_of_all(connection: sqlite3.Connection) -> dict[tuple[int, int], int]:
+    """(limit id, window_start_s) -> what was used."""
+    rows = connection.execute("SELECT limit_id, window_start_s, used FROM limit_used")
+    return {(limit_id, start_s): used for limit_id, start_s, used in rows}
 
 
 def used(connection: sqlite3.Connection, limit_id: int) -> list[tuple[int, int]]:

@@ -48,7 +48,8 @@ class RequestRow(NamedTuple):
 
 
 class UsageTotal(NamedTuple):
-    """Sums over the requests of one group. `after` is its place in the order, for the next page; `name` only keys have."""
+    """Sums over the requests of one group. `after` is its place in the order, for the next page; `name` only keys and workspaces
+    have."""
 
     after: str | int
     label: str
@@ -70,7 +71,7 @@ _SUMS = """
        sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), sum(output_tokens), sum(cost_nanodollars)
 """
 
-USAGE_START: dict[str, str | int] = {"key": -1, "model": "", "day": ""}  # what sorts before every group
+USAGE_START: dict[str, str | int] = {"key": -1, "workspace": -1, "model": "", "day": ""}  # what sorts before every group
 
 # Each query pages by the group's own value, so rows that arrive between two pages move no boundary.
 SELECT_USAGE = {
@@ -78,6 +79,12 @@ SELECT_USAGE = {
 SELECT key_id, coalesce((SELECT public_id FROM keys WHERE keys.id = key_id), 'key ' || key_id),
        coalesce((SELECT name FROM keys WHERE keys.id = key_id), ''), {_SUMS}
 FROM requests WHERE started_ns >= ? AND key_id > ? GROUP BY key_id ORDER BY key_id LIMIT ?
+""",  # noqa: S608
+    "workspace": f"""
+SELECT workspace_id,
+       coalesce((SELECT public_id FROM workspaces WHERE workspaces.id = workspace_id), 'workspace ' || workspace_id),
+       coalesce((SELECT name FROM workspaces WHERE workspaces.id = workspace_id), ''), {_SUMS}
+FROM requests WHERE started_ns >= ? AND workspace_id > ? GROUP BY workspace_id ORDER BY workspace_id LIMIT ?
 """,  # noqa: S608
     "model": f"""
 SELECT coalesce(nullif(model_served, ''), nullif(model_asked, ''), '(none)') AS model,

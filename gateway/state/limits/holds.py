@@ -36,7 +36,9 @@ def account_of(region: Region, row: int) -> int:
 
 
 def charges_of(region: Region, layout: Layout, row: int) -> tuple[Charge, ...]:
-    """What a settled row was charged to, as far as the limits are still there."""
+    """What a settled row was charged to, as far as the limits are still there; nothing for a row that is not settled."""
+    if state_of(region, row) is not HoldState.SETTLED:
+        return ()  # what lies there is of a former request
     count = region.load(row + HOLDS_AT + 8)
     raw = region.read(row + HOLDS_AT + _HEADER_BYTES, min(count, CHARGES_MAX) * _HOLD.size)
     charges = []

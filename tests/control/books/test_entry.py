@@ -15,7 +15,7 @@ PRICING = Pricing(PRICES, 7)
 
 
 def row(**changes: object) -> RequestRow:
-    return RequestRow(*PRICING.row(settlement(**changes).pack()), None)
+    return RequestRow(*PRICING.row(settlement(**changes).pack()))
 
 
 def test_each_token_class_has_its_price() -> None:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.control.books.keeper import Keeper
+from gateway.control.jobs import Jobs
 from gateway.core.clock import ManualClock
 from tests.control.office import Office, Worker, settlement
 
@@ -24,7 +25,7 @@ def keep(office: Office, act: Callable[[Keeper], "asyncio.Future[None] | object"
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as executor:
-            keeper = Keeper(office.drain(), executor, office.tally, ManualClock(), interval_s=0.002)
+            keeper = Keeper(office.drain(), Jobs(ManualClock()), executor, office.tally, ManualClock(), interval_s=0.002)
             stop = asyncio.Event()
             keeping = asyncio.create_task(keeper.run(stop))
             await act(keeper)  # type: ignore[misc]
@@ -99,7 +100,7 @@ def test_a_bug_does_not_end_the_books(office: Office, worker: Worker, monkeypatc
 def test_the_age_of_the_books_is_told_in_seconds(office: Office) -> None:
     clock = ManualClock()
     with ThreadPoolExecutor(1) as executor:
-        keeper = Keeper(office.drain(), executor, office.tally, clock)
+        keeper = Keeper(office.drain(), Jobs(clock), executor, office.tally, clock)
         clock.advance(3)
         assert keeper.age_s == 3.0
         assert asyncio.run(keeper.turn())

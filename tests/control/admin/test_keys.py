@@ -19,7 +19,7 @@ def test_a_key_from_mint_to_revoke(served: ControlPlane) -> None:
     with served.admin as client:
         response = client.post("/admin/v1/keys", json={"name": "me", "count": 2, "rpm": 7, "budget_usd": "3"})
         assert response.status_code == 201
-        first, second = response.json()["keys"]
+        first, second = response.json()["data"]
         assert re.fullmatch(r"sk-ant-api03-[\w-]{93}AA", first["key"])
         assert (first["name"], second["name"], first["rpm"], first["budget_usd"]) == ("me-001", "me-002", 7, "3.00")
         shared = SharedFile.open(served.paths.shared_map)
@@ -29,7 +29,7 @@ def test_a_key_from_mint_to_revoke(served: ControlPlane) -> None:
         assert (revoked.status_code, revoked.json()["state"]) == (200, "revoked")
         assert state_of(shared, digest) is KeyState.REVOKED
         shared.close()
-        listed = client.get("/admin/v1/keys").json()["keys"]
+        listed = client.get("/admin/v1/keys").json()["data"]
         states = {key["id"]: key["state"] for key in listed}
         assert (states[first["id"]], states[second["id"]]) == ("revoked", "active")
         assert first["key"] not in orjson.dumps(listed).decode()
@@ -38,12 +38,12 @@ def test_a_key_from_mint_to_revoke(served: ControlPlane) -> None:
 def test_keys_are_listed_in_pages(served: ControlPlane) -> None:
     with served.admin as client:
         client.post("/admin/v1/keys", json={"name": "paged", "count": 5})
-        whole = client.get("/admin/v1/keys").json()["keys"]
+        whole = client.get("/admin/v1/keys").json()["data"]
         paged = []
         page: dict[str, Any] = {"next": 0}
         while page["next"] is not None:
             page = client.get("/admin/v1/keys", params={"after": page["next"], "limit": 2}).json()
-            paged += page["keys"]
+            paged += page["data"]
     assert paged == whole
     assert len(whole) >= 5
 
@@ -56,11 +56,11 @@ def test_keys_are_listed_in_pages(served: ControlPlane) -> None:
 def test_hostile_bodies_are_400(served: ControlPlane, body: bytes) -> None:
     """R9: never a 5xx."""
     with served.admin as client:
-        before = len(client.get("/admin/v1/keys").json()["keys"])
+        before = len(client.get("/admin/v1/keys").json()["data"])
         response = client.post("/admin/v1/keys", content=body)
         assert response.status_code == 400
         assert response.json()["error"]["type"] == "invalid_request_error"
-        assert len(client.get("/admin/v1/keys").json()["keys"]) == before
+        assert len(client.get("/admin/v1/keys").json()["data"]) == before
 
 
 def test_a_body_without_end_is_413(served: ControlPlane) -> None:
@@ -68,28 +68,9 @@ def test_a_body_without_end_is_413(served: ControlPlane) -> None:
         assert client.post("/admin/v1/keys", content=b" " * 70_000).status_code == 413
 
 
-@pytest.mark.parametrize("query", [
-    "since=yesterday", "by=owner", "by=key&after=x", "limit=0", "limit=-1", "limit=1e3", "limit=\u0665",
-    "since=", "by=", "limit=" + "9" * 99,
-])  # fmt: skip
-def test_odd_questions_are_400(served: ControlPlane, query: str) -> None:
-    with served.admin as client:
-        assert client.get(f"/admin/v1/usage?{query}").status_code == 400
-
-
-def test_ids_that_are_none_are_400(served: ControlPlane) -> None:
+def test_ids_that_are_none_are_404(served: ControlPlane) -> None:
     with served.admin as client:
         for wrong in ("key_0000000000000000000000", "sk-ant-api03-canary", "%00"):
             response = client.post(f"/admin/v1/keys/{wrong}/revoke")
-            assert response.status_code == 400
+            assert response.status_code == 404
             assert "canary" not in response.text
-
-
-def test_status_is_here_too(served: ControlPlane) -> None:
-    with served.admin as client:
-        assert client.get("/admin/v1/status").json()["books"]["failing"] is False
-
-
-def test_usage_is_empty_at_first(served: ControlPlane) -> None:
-    with served.admin as client:
-        assert client.get("/admin/v1/usage").json() == {"by": "key", "rows": [], "next": None}

@@ -1,0 +1,54 @@
+"""Askers: who stands behind a request to the admin interface.
+
+Two ways lead in. Whoever can open the admin socket owns the data directory and may do everything. Over the network an admin key
+says who it is, as `x-api-key` or `Authorization: Bearer`, by the same rule as a caller's key: the first decides when both are
+keys of ours. What an asker may then do stands in PERMISSIONS.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.control.admin_keys import AdminKeys
+from gateway.control.permissions import Access, Role
+from gateway.core.faults import Fault, FaultKind
+
+_BEARER = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
+CREDENTIAL_CHARS_MAX = 512  # longer than any key anyone mints
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks. `name` stands in the log and in front of idempotency keys: an admin key's id, or `socket`."""
+
+    name: str
+    role: Role
+
+    def check(self, access: Access) -> None:
+        """Raises Fault FORBIDDEN unless this asker may."""
+        least = access.least_role
+        if self is SOCKET:
+            return
+        if least is None or self.role < least:
+            needed = "the admin socket" if least is None else f"an admin key with the role {least.word}"
+            raise Fault(FaultKind.FORBIDDEN, f"Your admin key ({self.role.word}) may not do this: it takes {needed}.")
+
+
+SOCKET = Asker("socket", Role.OWNER)
+
+
+def identify(headers: Mapping[str, str], admin_keys: AdminKeys) -> Asker:
+    """The asker behind an admin key in these headers (names in lower case).
+
+    Raises Fault UNAUTHENTICATED in the upstream's words.
+    """
+    x_api_key, authorization = headers.get("x-api-key"), headers.get("authorization")
+    bearer = _BEARER.fullmatch(authorization) if authorization else None
+    for credential in (x_api_key, bearer[1].strip() if bearer else None):
+        if credential and len(credential) <= CREDENTIAL_CHARS_MAX:
+            record = admin_keys.find(credential.encode("latin-1", "replace"))
+            if record is not None:
+                return Asker(record.public_id, Role[record.role.upper()])
+    if x_api_key:
+        raise Fault(FaultKind.UNAUTHENTICATED, "invalid x-api-key")
+    raise Fault(FaultKind.UNAUTHENTICATED, "Invalid bearer token" if authorization else "x-api-key header is required")

@@ -1,0 +1,104 @@
+"""The admin interface over HTTP: the same operations on the admin socket and on the network.
+
+Owns what HTTP adds: who asks, by which socket or which header; permission; a bounded body; which thread does the work; one log
+line for each change, which names the asker and the operation and nothing that was sent.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.control.admin import clerk
+from gateway.control.admin.askers import SOCKET, identify
+from gateway.control.admin.clerk import Asked
+from gateway.control.admin.endpoint import Endpoint
+from gateway.control.admin.front import FrontDesk
+from gateway.control.admin.reading import BODY_BYTES_MAX
+from gateway.control.app import read_body, request_id_of
+from gateway.control.permissions import PERMISSIONS, Access
+from gateway.core.faults import Fault, FaultKind
+
+QUERY_PARAMETERS_MAX = 500
+ONCE_CHARS_MAX = 255
+# Answers hold names that anybody may have chosen: no browser shall take them for a page, and nobody shall keep them.
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+# A form on somebody's page can send these without asking first; no script of ours sends them.
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+
+
+class AdminSurface:
+    """Endpoints as routes. `trusted`: these are for the admin socket, where nobody is asked for a key."""
+
+    def __init__(self, front: FrontDesk, books: Executor, *, trusted: bool) -> None:
+        self._front = front
+        self._books = books
+        self._trusted = trusted
+
+    def routes(self, endpoints: Iterable[Endpoint[Any, Any]], allowed: frozenset[Access]) -> list[Route]:
+        """Those of the endpoints that this socket may serve; one without an entry is kept, so that the application refuses it."""
+        served = [endpoint for endpoint in endpoints if PERMISSIONS.get(endpoint.key) in {None, *allowed}]
+        return [Route(endpoint.path, self._answering(endpoint), methods=[endpoint.method]) for endpoint in served]
+
+    def _answering(self, endpoint: Endpoint[Any, Any]) -> Any:
+        async def answer(request: Request) -> Response:
+            return await self._answer(endpoint, request)
+
+        return answer
+
+    async def _answer(self, endpoint: Endpoint[Any, Any], request: Request) -> Response:
+        asker = SOCKET if self._trusted else identify(request.headers, self._front.admin_keys)
+        asker.check(PERMISSIONS[endpoint.key])
+        asked = Asked(
+            asker,
+            request.path_params,
+            _query(request),
+            await _body(request),
+            request.headers.get("anthropic-version", ""),
+            _once(request) if endpoint.makes else "",
+        )
+        if clerk.needs_writer(endpoint):
+            work = asyncio.get_running_loop().run_in_executor(self._books, clerk.carry_out, self._front, endpoint, asked)
+            # Shielded: a client that hangs up must not leave a change half known.
+            reply = await asyncio.shield(work)
+        else:
+            reply = await clerk.find_out(self._front, endpoint, asked)
+        if endpoint.method != "GET":
+            facts = {"by": asker.name, "did": endpoint.key, "status": reply.status, "request_id": request_id_of(request)}
+            structlog.get_logger().info("admin change", **facts)
+        return Response(reply.body, reply.status, media_type="application/json", headers=_HEADERS)
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            request.scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=QUERY_PARAMETERS_MAX,
+            errors="strict",
+        )
+    except ValueError:
+        raise Fault(FaultKind.INVALID, "The query string cannot be read.") from None
+
+
+async def _body(request: Request) -> bytes:
+    body = await read_body(request, BODY_BYTES_MAX)
+    if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
+        raise Fault(FaultKind.UNSUPPORTED, "The Content-Type must be application/json.")
+    return body
+
+
+def _once(request: Request) -> str:
+    """The Idempotency-Key; empty when there is none."""
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        return ""
+    if len(given) > 1 or not 0 < len(given[0]) <= ONCE_CHARS_MAX or not given[0].isascii() or not given[0].isprintable():
+        raise Fault(FaultKind.INVALID, f"idempotency-key: must be 1 to {ONCE_CHARS_MAX} printable ASCII characters, once")
+    return given[0]

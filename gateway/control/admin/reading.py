@@ -1,0 +1,63 @@
+"""Reading: bodies and queries into their structs, however hostile.
+
+Owns the words of the refusals: which field, what was expected, and nothing of the value. A body is read only if it reads the
+same to everyone (`dialects.body`); a query's lists are written `name[]=a&name[]=b`, as Anthropic's are.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.faults import Fault, FaultKind
+from gateway.dialects import body as strict_body
+
+BODY_BYTES_MAX = 65536
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+
+
+def read_body(body: bytes, shape: type[S]) -> S:
+    """A JSON body as `shape`; an empty one is an empty object. Raises Fault INVALID."""
+    try:
+        if body:
+            strict_body.read(body)
+        return msgspec.json.decode(body or b"{}", type=shape)
+    except strict_body.Unreadable as error:
+        raise Fault(FaultKind.INVALID, f"The request body is not valid JSON: {error}") from None
+    except msgspec.MsgspecError as error:
+        raise Fault(FaultKind.INVALID, _said(error)) from None
+
+
+def read_query(pairs: Iterable[tuple[str, str]], shape: type[S]) -> S:
+    """Query parameters (decoded, in order) as `shape`. Raises Fault INVALID.
+
+    A parameter that `shape` does not know is refused where the struct forbids it, else passed over.
+    """
+    lists = {field.encode_name for field in msgspec.structs.fields(shape) if field.encode_name.endswith("[]")}
+    values: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        if f"{name}[]" in lists:
+            name = f"{name}[]"
+        if name in lists:
+            so_far = values.setdefault(name, [])
+            assert isinstance(so_far, list)
+            so_far.append(value)
+        elif name in values:
+            raise Fault(FaultKind.INVALID, f"{name}: stands in the query twice")
+        else:
+            values[name] = value
+    try:
+        return msgspec.convert(values, type=shape, strict=False)
+    except msgspec.MsgspecError as error:
+        raise Fault(FaultKind.INVALID, _said(error)) from None
+
+
+def _said(error: Exception) -> str:
+    # Of a wrong enum value msgspec repeats the value, which may be a key in the wrong place.
+    text = re.sub(r"^Invalid enum value .*?( - at `|\Z)", r"Unknown value\1", str(error), flags=re.DOTALL)
+    place = _PLACE.fullmatch(text)
+    return f"{place[2]}: {place[1]}" if place and place[2] else text
