@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 SOURCES := $(wildcard native_fastpath/*.c native_fastpath/*.h) setup.py pyproject.toml
 # Directories of the modules that setup.py compiles, and whatever those import from them.
-HOT := $(wildcard gateway/dataplane/*.py gateway/state/*.py gateway/upstream/*.py gateway/upstream/*/*.py gateway/dialects/*/*.py)
+HOT := $(wildcard gateway/dataplane/*.py gateway/state/*.py gateway/state/*/*.py gateway/upstream/*.py gateway/upstream/*/*.py gateway/dialects/*/*.py)
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
@@ -37,6 +37,7 @@ $(VENV)/compiled: $(VENV)/installed $(HOT) setup.py
 	@find gateway -name '*.so' -delete
 	@SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace >$(VENV)/compile.log 2>&1 \
 		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }
+	@find gateway -name '*.so' -exec touch {} + # the linker leaves those alone that did not change
 	@touch $@
 
 interpreted:

@@ -21,6 +21,7 @@ HOT = (
         f"gateway/dataplane/{name}.py"
         for name in (
             "admit",
+            "amounts",
             "answers",
             "attempt",
             "body",
@@ -33,12 +34,15 @@ HOT = (
             "identify",
             "passthrough",
             "settle",
+            "standing",
             "surfaces",
+            "tariff",
             "watch",
             "worker",
         )
     ),
     *(f"gateway/state/{name}.py" for name in ("counters", "inflight", "journal", "keys", "pepper", "workers")),
+    *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
     "gateway/dialects/anthropic/usage_tap.py",
 )

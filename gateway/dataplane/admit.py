@@ -88,12 +88,12 @@ def _take(worker: Worker, exchange: Exchange, relay: Passthrough, mask: int, ful
     if isinstance(taken, Refused):
         raise _refusal(relay, taken, exchange.started_ns)
     exchange.limited = True
-    relay.flow.standing = standing.headers(taken.tightest, exchange.started_ns)
+    relay.flow.standing = standing.headers(taken.figures, exchange.started_ns)
     return taken.granted
 
 
 def _refusal(relay: Passthrough, refused: Refused, wall_ns: int) -> Fault:
-    relay.flow.standing = standing.headers(refused.tightest, wall_ns)
+    relay.flow.standing = standing.headers(refused.figures, wall_ns)
     return standing.refusal(refused, wall_ns)
 
 

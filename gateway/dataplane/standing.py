@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.money import dollars
-from gateway.state.limits import LimitState, Metric, Refused, Scope, Tightness, Window
+from gateway.state.limits import Figures, LimitState, Metric, Refused, Scope, Window
 
 Headers = list[tuple[bytes, bytes]]
 
 UNPAID = "Your credit balance is too low to make this request. Please buy credits to continue."
 
 _SECOND_NS = 1_000_000_000
+LAST_SECOND = 253402300799  # of the year 9999
 _FAR_NS = 9_000_000_000 * _SECOND_NS  # about the year 2255; beyond it no date is given
 _METRICS = {
     Metric.REQUESTS: "requests",
@@ -33,12 +34,21 @@ _WINDOWS = {
     Window.TOTAL: " in all",
 }
 _SCOPES = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
-_NAMES = (
-    ("requests", b"requests"),
-    ("tokens", b"tokens"),
-    ("input_tokens", b"input-tokens"),
-    ("output_tokens", b"output-tokens"),
-)
+
+
+def _names(word: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
+    return (
+        b"anthropic-ratelimit-" + word + b"-limit",
+        b"anthropic-ratelimit-" + word + b"-remaining",
+        b"anthropic-ratelimit-" + word + b"-reset",
+        b"x-ratelimit-limit-" + word,
+        b"x-ratelimit-remaining-" + word,
+        b"x-ratelimit-reset-" + word,
+    )
+
+
+_REQUESTS, _TOKENS = _names(b"requests"), _names(b"tokens")
+_INPUT, _OUTPUT = _names(b"input-tokens"), _names(b"output-tokens")
 
 
 def refusal(refused: Refused, wall_ns: int) -> Fault:
@@ -53,7 +63,9 @@ def refusal(refused: Refused, wall_ns: int) -> Fault:
     if limit.metric is Metric.CONCURRENCY:
         return Fault(FaultKind.LIMITED, f"{text} Try again when one of them has ended.", retry_after_s=wait_s)
     return Fault(
-        FaultKind.LIMITED, f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns)}.", retry_after_s=wait_s
+        FaultKind.LIMITED,
+        f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns).decode()}.",
+        retry_after_s=wait_s,
     )
 
 
@@ -69,32 +81,39 @@ def size(limit: LimitState) -> str:
     return f"{amount} {_METRICS[limit.metric]}{window}{', for this class of models' if limit.class_bit else ''}"
 
 
-def headers(tightest: dict[str, Tightness], wall_ns: int) -> Headers:
+def headers(tightest: Figures, wall_ns: int) -> Headers:
     """The headers of an answer: OpenAI's six, Anthropic's, and the plain pair; of limits that the caller has."""
-    found = dict(tightest)
-    if "tokens" not in found:
-        parts = [found[name] for name in ("input_tokens", "output_tokens") if name in found]
-        if parts:
-            found["tokens"] = min(parts, key=lambda part: part[1])
+    requests, tokens, fresh, output = tightest[0:3], tightest[3:6], tightest[6:9], tightest[9:12]
+    if tokens[0] < 0:
+        # No limit counts both together: the one with less left speaks for tokens.
+        tokens = output if fresh[0] < 0 or (output[0] >= 0 and output[1] < fresh[1]) else fresh
     pairs: Headers = []
-    for name, word in _NAMES:
-        standing = found.get(name)
-        if standing is None:
-            continue
-        limit, left, reset_ns = b"%d" % standing[0], b"%d" % standing[1], standing[2]
-        pairs.append((b"anthropic-ratelimit-" + word + b"-limit", limit))
-        pairs.append((b"anthropic-ratelimit-" + word + b"-remaining", left))
-        if reset_ns < _FAR_NS:
-            pairs.append((b"anthropic-ratelimit-" + word + b"-reset", _moment(wall_ns + reset_ns).encode("ascii")))
-        if word == b"requests" or word == b"tokens":
-            pairs.append((b"x-ratelimit-limit-" + word, limit))
-            pairs.append((b"x-ratelimit-remaining-" + word, left))
-            pairs.append((b"x-ratelimit-reset-" + word, span(reset_ns).encode("ascii")))
-    plain = found.get("requests") or found.get("tokens")
-    if plain is not None:
+    if requests[0] >= 0:
+        _tell(pairs, _REQUESTS, requests, wall_ns, both=True)
+    if tokens[0] >= 0:
+        _tell(pairs, _TOKENS, tokens, wall_ns, both=True)
+    if fresh[0] >= 0:
+        _tell(pairs, _INPUT, fresh, wall_ns, both=False)
+    if output[0] >= 0:
+        _tell(pairs, _OUTPUT, output, wall_ns, both=False)
+    plain = requests if requests[0] >= 0 else tokens
+    if plain[0] >= 0:
         pairs.append((b"x-ratelimit-limit", b"%d" % plain[0]))
         pairs.append((b"x-ratelimit-remaining", b"%d" % plain[1]))
     return pairs
+
+
+def _tell(pairs: Headers, names: tuple[bytes, ...], figures: Figures, wall_ns: int, *, both: bool) -> None:
+    """One kind of limit, for clients of Anthropic or of both."""
+    limit, left, reset_ns = b"%d" % figures[0], b"%d" % figures[1], figures[2]
+    pairs.append((names[0], limit))
+    pairs.append((names[1], left))
+    if reset_ns < _FAR_NS:
+        pairs.append((names[2], _moment(wall_ns + reset_ns)))
+    if both:
+        pairs.append((names[3], limit))
+        pairs.append((names[4], left))
+        pairs.append((names[5], span(reset_ns).encode("ascii")))
 
 
 def span(ns: int) -> str:
@@ -111,15 +130,17 @@ def span(ns: int) -> str:
     return f"{minutes}m{text}" if minutes else text
 
 
-_shown: dict[int, str] = {}
+_shown: dict[int, bytes] = {}
 
 
-def _moment(wall_ns: int) -> str:
+def _moment(wall_ns: int) -> bytes:
     """RFC 3339 in UTC, to the second; the next one when it is not whole, so that nobody comes too early."""
     second = -(-wall_ns // _SECOND_NS)
     text = _shown.get(second)
     if text is None:
         if len(_shown) >= 1024:
             _shown.clear()
-        text = _shown[second] = datetime.fromtimestamp(min(max(second, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        text = _shown[second] = (
+            datetime.fromtimestamp(min(max(second, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+        )
     return text

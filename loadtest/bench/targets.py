@@ -114,9 +114,21 @@ def gateway_environment(upstream_port: int) -> dict[str, str]:
     return inherited | {"ANTHROPIC_API_KEY": "sk-bench", "ANTHROPIC_UPSTREAM_URL": f"http://127.0.0.1:{upstream_port}"}
 
 
+# Every kind of limit, so that each call is held against them and settled, and none ever refuses.
+BENCH_LIMITS = {
+    "--rpm": 10**9,
+    "--itpm": 10**12,
+    "--otpm": 10**12,
+    "--budget-tokens": 10**14,
+    "--budget-usd": 900_000,
+    "--concurrency": 10**6,
+}
+
+
 def mint_key(data_dir: Path) -> str:
-    """A fresh key of the gateway that serves `data_dir`. Raises StartError when the command fails."""
+    """A fresh key, with limits, of the gateway that serves `data_dir`. Raises StartError when the command fails."""
     command = [*gateway_command(), "keys", "mint", "--name", "bench", "--data-dir", str(data_dir), "--json"]
+    command += [str(word) for limit in BENCH_LIMITS.items() for word in limit]
     done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
     if done.returncode != 0:
         raise StartError(f"gateway keys mint failed:\n{done.stderr[-2000:]}")

@@ -8,6 +8,7 @@ from gateway.core.faults import FaultKind
 from gateway.dataplane import standing
 from gateway.state.limits import LimitState, Metric, Refused, Scope, Window
 
+NONE = (-1,) * 12
 NOON_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z
 
 
@@ -59,11 +60,7 @@ def test_a_refusal_says_which_limit_and_until_when(
 
 
 def test_headers_of_every_family() -> None:
-    tightest = {
-        "requests": (50, 49, 1_200_000_000),
-        "input_tokens": (30_000, 29_000, 2_000_000_000),
-        "output_tokens": (8_000, 0, 60_000_000_000),
-    }
+    tightest = (50, 49, 1_200_000_000, -1, -1, -1, 30_000, 29_000, 2_000_000_000, 8_000, 0, 60_000_000_000)
     assert dict(standing.headers(tightest, NOON_NS)) == {
         b"anthropic-ratelimit-requests-limit": b"50",
         b"anthropic-ratelimit-requests-remaining": b"49",
@@ -88,12 +85,23 @@ def test_headers_of_every_family() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("fresh", "output", "tokens"),
+    [((9, 5, 0), (8, 4, 0), b"4"), ((9, 3, 0), (8, 4, 0), b"3"), ((9, 5, 0), (-1,) * 3, b"5"), ((-1,) * 3, (8, 4, 0), b"4")],
+)
+def test_without_a_limit_on_all_tokens_the_tighter_part_speaks_for_them(
+    fresh: tuple[int, ...], output: tuple[int, ...], tokens: bytes
+) -> None:
+    told = dict(standing.headers((*NONE[:6], *fresh, *output), NOON_NS))
+    assert told[b"x-ratelimit-remaining-tokens"] == told[b"x-ratelimit-remaining"] == tokens
+
+
 def test_a_caller_without_limits_is_told_nothing() -> None:
-    assert standing.headers({}, NOON_NS) == []
+    assert standing.headers(NONE, NOON_NS) == []
 
 
 def test_a_reset_beyond_all_calendars_has_no_date() -> None:
-    told = dict(standing.headers({"requests": (5, 4, 2**63 - 1)}, NOON_NS))
+    told = dict(standing.headers((5, 4, 2**63 - 1, *NONE[3:]), NOON_NS))
     assert b"anthropic-ratelimit-requests-reset" not in told
     assert told[b"anthropic-ratelimit-requests-limit"] == b"5"
 
@@ -117,5 +125,5 @@ def test_spans(ns: int, text: str) -> None:
 
 @given(st.integers(-(2**63), 2**63), st.integers(0, 2**63 - 1))
 def test_no_clock_breaks_it(wall_ns: int, reset_ns: int) -> None:
-    standing.headers({"requests": (1, 1, reset_ns), "tokens": (1, 1, reset_ns)}, wall_ns)
+    standing.headers((1, 1, reset_ns) * 4, wall_ns)
     standing.refusal(Refused(limit(), reset_ns), wall_ns)

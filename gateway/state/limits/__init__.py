@@ -6,7 +6,7 @@ from gateway.state.limits.moments import Calendar, Moment
 from gateway.state.limits.patterns import CLASS_BITS, ClassMasks, PatternsFullError
 from gateway.state.limits.rows import AMOUNT_MAX, NOTHING, Amounts, LimitSpec, LimitState, Metric, Scope, Window
 from gateway.state.limits.table import LimitTable, LimitTableFullError
-from gateway.state.limits.taking import Limits, Refused, Taken, Tightness
+from gateway.state.limits.taking import Figures, Limits, Refused, Taken, Tightness
 
 __all__ = [
     "AMOUNT_MAX",
@@ -15,6 +15,7 @@ __all__ = [
     "Amounts",
     "Calendar",
     "ClassMasks",
+    "Figures",
     "HoldState",
     "LimitSpec",
     "LimitState",

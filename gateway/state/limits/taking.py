@@ -27,6 +27,10 @@ _FIGURES = struct.Struct("=20q")
 _LOCKED = -1
 _GROUPS = ("requests", "tokens", "input_tokens", "output_tokens")
 
+# Of the limit with the least left, for requests, tokens, input and output tokens: size, what is left, nanoseconds until all of it
+# is there again (0: no such moment); all -1 when there is no such limit.
+Figures = tuple[int, ...]
+NO_FIGURES: Figures = (-1,) * 12
 # Size, what is left, nanoseconds until all of it is there again (0: no such moment).
 Tightness = tuple[int, int, int]
 
@@ -52,6 +56,11 @@ class Taken:
         return numbers
 
     @property
+    def figures(self) -> Figures:
+        """How the caller stands after this request."""
+        return _FIGURES.unpack(self._figures)[8:]
+
+    @property
     def tightest(self) -> dict[str, Tightness]:
         """The limit with the least left after this request, of requests, tokens, input_tokens, output_tokens; if there is one."""
         return _tightest(self._figures)
@@ -63,12 +72,17 @@ class Refused:
 
     limit: LimitState
     wait_ns: int
-    figures: bytes | None = None
+    packed: bytes | None = None
+
+    @property
+    def figures(self) -> Figures:
+        """How the caller stands without this request; nothing before its amounts were known."""
+        return NO_FIGURES if self.packed is None else _FIGURES.unpack(self.packed)[8:]
 
     @property
     def tightest(self) -> dict[str, Tightness]:
         """As of Taken, without this request; empty before its amounts were known."""
-        return _tightest(self.figures) if self.figures is not None else {}
+        return _tightest(self.packed) if self.packed is not None else {}
 
 
 @dataclass(slots=True)
@@ -193,7 +207,7 @@ class Limits:
 
     def _settle_first_late(self, mono_ns: int) -> None:
         late = self._late.popleft()
-        if self._settle(late.row, late.record, late.real, mono_ns) is not True:
+        if not self._settle(late.row, late.record, late.real, mono_ns)[0]:
             self._late.append(late)
 
     def _settle_locked(self, row: int, record: bytes, real: Amounts, mono_ns: int, holder: int) -> bool:
@@ -206,15 +220,14 @@ class Limits:
             except LimitsBusyError:
                 self._late.append(_Late(account, row, record, real))
                 return True
-            done = self._settle(row, record, real, mono_ns)
-            if isinstance(done, bool):
+            done, holder = self._settle(row, record, real, mono_ns)
+            if not holder:
                 return done
-            holder = done
 
-    def _settle(self, row: int, record: bytes, real: Amounts, mono_ns: int) -> bool | int:
-        """Whether it fitted into the journal, or the word of whoever holds the lock."""
+    def _settle(self, row: int, record: bytes, real: Amounts, mono_ns: int) -> tuple[bool, int]:
+        """Whether it is done, and the word of whoever holds the lock; without one it did not fit into the journal."""
         done = self._region.limits_settle(self._ring_at, row, record, self._table_at, self._undo_at, self._owner, real, mono_ns)
         if done is True:
             self._rows.freed(row)
-            return True
-        return done[1] if isinstance(done, tuple) else False
+            return True, 0
+        return False, done[1] if isinstance(done, tuple) else 0
