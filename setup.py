@@ -48,6 +48,9 @@ HOT = (
 )
 
 
+NATIVE = ("_native", "chains", "debts", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables")
+
+
 def hot_extensions() -> list[Extension]:
     """The compiled modules and their library, or nothing when they are not wanted or cannot be made here."""
     if os.environ.get("SLUICE_COMPILE") != "1":
@@ -84,10 +87,7 @@ setup(
     ext_modules=[
         Extension(
             "native_fastpath._native",
-            sources=[
-                f"native_fastpath/{name}.c"
-                for name in ("_native", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables")
-            ],
+            sources=[f"native_fastpath/{name}.c" for name in NATIVE],
             depends=["native_fastpath/limits.h", "native_fastpath/region.h"],
             extra_compile_args=["-std=gnu11", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
             optional=True,

@@ -32,25 +32,6 @@ static Word *row_of(const Table *table, Word *holds, Word *hold) {
     return same ? row : NULL;
 }
 
-/* holds.give_back: of a smooth limit, at most what has not come back by itself since: `until_ns` is when the last of it would. */
-static void give_back(Debt *debt, uint64_t units, uint64_t amount, uint64_t until_ns, uint64_t mono_ns) {
-    uint64_t left_ns = until_ns > mono_ns ? until_ns - mono_ns : 0;
-    Debt back = time_of(units, amount);
-    if (back.ns >= left_ns) {
-        back = (Debt){left_ns, 0};
-    }
-    if (debt->ns <= back.ns) {
-        *debt = (Debt){0, 0};
-        return;
-    }
-    debt->ns -= back.ns;
-    if (debt->fraction < back.fraction) {
-        debt->ns--;
-        debt->fraction += amount;
-    }
-    debt->fraction -= back.fraction;
-}
-
 static void settle_smooth(Word *row, Word *hold, int64_t held, int64_t real, uint64_t mono_ns) {
     uint64_t amount = (uint64_t)amount_in(row + AMOUNT);
     if (amount == 0 || held == real) {
@@ -66,7 +47,7 @@ static void settle_smooth(Word *row, Word *hold, int64_t held, int64_t real, uin
     if (real > held) {
         debt_add(&debt, (uint64_t)(real - held), amount);
     } else {
-        give_back(&debt, (uint64_t)(held - real), amount, get_relaxed(hold + HOLD_SINCE), mono_ns);
+        debt_give_back(&debt, (uint64_t)(held - real), amount, get_relaxed(hold + HOLD_SINCE), mono_ns);
     }
     debt_store(row, debt, mono_ns);
 }
@@ -200,7 +181,9 @@ static bool read_place(const Region *region, PyObject *const *arguments, uint64_
     return true;
 }
 
-/* pure.Region.limits_settle. Without holds it appends and frees, FACTOR */
+/* pure.Region.limits_settle. Without holds as fast as ring_append and row_close were together; with five limits, take and settle
+ * cost 0.4 us instead of 65. Bounds: read_place; the charges fit behind the record, because the ring's records leave room for
+ * CHARGES_MAX. */
 PyObject *region_limits_settle(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
     Region *region = (Region *)self;
     Settling settling;

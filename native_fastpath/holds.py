@@ -2,27 +2,20 @@
 
 import struct
 
+from native_fastpath import debts
+from native_fastpath.chains import HELD_STATE, HOLD_WORDS, HOLDS_BYTES, HOLDS_HEADER, NONE, SETTLED, Chains
+from native_fastpath.debts import DEBT_NS_MAX
 from native_fastpath.limits import (
     AMOUNT_MAX,
-    DEBT_NS_MAX,
-    HELD_STATE,
-    HOLD_WORDS,
-    HOLDS_BYTES,
-    HOLDS_HEADER,
+    KIND_LIMIT,
     METRICS,
     MONO_NS_MAX,
-    NONE,
-    SETTLED,
     Amounts,
-    Debt,
-    Limits,
     amount_in,
     amounts_of,
-    debt_added,
     is_durable,
     is_smooth,
     metric_of,
-    time_of,
 )
 from native_fastpath.locks import (
     AMOUNT,
@@ -43,11 +36,10 @@ from native_fastpath.locks import (
 from native_fastpath.tables import ROW_HEADER
 from native_fastpath.words import WORD_MASK
 
-_KIND_LIMIT = 4
 _CHARGE = struct.Struct("=IIQ")
 
 
-class Holds(Limits):
+class Holds(Chains):
     """Settling of what is held."""
 
     __slots__ = ()
@@ -144,10 +136,10 @@ class Holds(Limits):
         if debt[0] > mono_ns + 2 * DEBT_NS_MAX:
             debt = mono_ns, 0
         if real > held:
-            debt = debt_added(debt, real - held, amount)
+            debt = debts.added(debt, real - held, amount)
         else:
-            debt = _given_back(debt, held - real, amount, max(until_ns - mono_ns, 0))
-        self._store_debt(row, debt, mono_ns)
+            debt = debts.given_back(debt, held - real, amount, until_ns, mono_ns)
+        debts.store_debt(words, row, debt, mono_ns)
 
     def _charges(self, table: Table, holds: int) -> bytes:
         """Packed, of limits that are still there."""
@@ -170,7 +162,7 @@ class Holds(Limits):
             return 0
         row = table.row(index)
         head = words[row]
-        same = head & 15 == _KIND_LIMIT and head >> 32 == words[hold] >> 32
+        same = head & 15 == KIND_LIMIT and head >> 32 == words[hold] >> 32
         return row if same and words[row + LINKS] >> 32 == words[holds + 2] else 0
 
     def _append(self, ring_at: int, ring: tuple[int, int, int, int], record: bytes, charges: bytes) -> None:
@@ -197,14 +189,3 @@ class Holds(Limits):
         if ring[3] != len(record) + 8 + _CHARGE.size * CHARGES_MAX:
             raise ValueError("the ring's records are of another size")
         return holds_at >> 3, ring
-
-
-def _given_back(debt: Debt, units: int, amount: int, left_ns: int) -> Debt:
-    """At most what has not come back by itself: `left_ns` is until the last of it would."""
-    back = time_of(units, amount)
-    if back[0] >= left_ns:
-        back = left_ns, 0
-    if debt[0] <= back[0]:
-        return 0, 0
-    borrow, fraction = divmod(debt[1] - back[1], amount)
-    return debt[0] - back[0] + borrow, fraction

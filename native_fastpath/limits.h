@@ -1,5 +1,5 @@
-/* What limits.c, holds.c and locks.c share: rows of the limit table, what a request holds of them, and changes that can be undone.
- * The forms are described in limits.py, holds.py and locks.py. */
+/* What locks.c, debts.c, limits.c, chains.c and holds.c share: rows of the limit table, what a request holds of them, and changes
+ * that can be undone. The forms are described in their twins. */
 
 #ifndef NATIVE_FASTPATH_LIMITS_H
 #define NATIVE_FASTPATH_LIMITS_H
@@ -19,13 +19,14 @@ enum { MINUTE = 1, FIVE_HOURS = 2, DAY = 3, MONTH = 4, TOTAL = 5 };
 /* Words of a hold area, and of each hold in it. */
 enum { HOLDS_STATE, HOLDS_COUNT, HOLDS_ACCOUNT, HOLDS_HEADER = 4 };
 enum { HOLD_ROW, HOLD_SINCE, HOLD_AMOUNT, HOLD_CHARGED, HOLD_WORDS };
-/* How far a request that took more than it held may put a smooth limit into debt. */
-#define DEBT_NS_MAX 600000000000ull
-
 enum { STATE_NONE = 0, STATE_HELD = 1, STATE_SETTLED = 2, HOLDS_BYTES = 8 * (HOLDS_HEADER + HOLD_WORDS * CHARGES_MAX) };
 
 /* Words of an undo log. */
 enum { UNDO_COUNT, UNDO_ACCOUNT, UNDO_HOLDS, UNDO_STATE, UNDO_HEADER, UNDO_WORDS = CHANGING + 1 };
+
+#define MINUTE_NS 60000000000ull
+/* How far a request that took more than it held may put a smooth limit into debt. */
+#define DEBT_NS_MAX 600000000000ull
 
 typedef struct {
     const Region *region;
@@ -36,6 +37,26 @@ typedef struct {
 typedef struct {
     uint64_t ns, fraction;
 } Debt;
+
+typedef struct {
+    int64_t wall_s, day_start_s, day_end_s, month_start_s, month_end_s;
+    uint64_t mono_ns;
+} Moment;
+
+/* What a request asks of each metric: all of it, or at least so much. */
+typedef struct {
+    int64_t full[METRICS], least[METRICS];
+} Asked;
+
+/* A limit as it stands at a moment. */
+typedef struct {
+    Word *row;
+    uint64_t index, head;
+    int64_t amount, used, held, start_s, end_s, available;
+    int64_t grant; /* -1 while it is passed by */
+    bool rolls;
+    Debt debt;
+} Limit;
 
 /* Bounds: the index is below the table's capacity, which read_table proved to lie inside the region. */
 static inline Word *limit_row(const Table *table, uint64_t index) {
@@ -71,8 +92,15 @@ void undo_end(Word *undo);
 PyObject *locked_by(uint64_t owner);
 
 Debt debt_at(Word *row, uint64_t amount, uint64_t mono_ns);
+int64_t debt_room(Debt debt, uint64_t amount, uint64_t mono_ns);
 void debt_add(Debt *debt, uint64_t units, uint64_t amount);
+void debt_give_back(Debt *debt, uint64_t units, uint64_t amount, uint64_t until_ns, uint64_t mono_ns);
 void debt_store(Word *row, Debt debt, uint64_t mono_ns);
-Debt time_of(uint64_t units, uint64_t amount);
+
+void limit_at(Limit *limit, Word *row, uint64_t index, uint64_t head, const Moment *now);
+bool limit_decides(Limit *limit, const Asked *asked);
+int64_t limit_wait_ns(const Limit *limit, const Asked *asked, const Moment *now);
+void limit_seen(const Limit *limit, const Moment *now, int64_t *figures);
+void limit_grant(Limit *limit, Word *hold, const Moment *now);
 
 #endif

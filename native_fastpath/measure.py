@@ -4,20 +4,33 @@ Best of five runs each, loop cost of a Python call included, on a file in the te
 """
 
 import json
+import struct
 import sys
 import tempfile
 import timeit
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from native_fastpath import load
 
 _SIZE = 1 << 20
 _RING, _KEYS, _ROW = 4096, 262144, 524288
-_RECORD = bytes(384)
+_TABLE, _LOG, _BARE_ROW = 655360, 786432, 802816
+_RECORD = bytes(416)
+_RING_RECORD = len(_RECORD) + 8 + 24 * 16
 _DIGEST = bytes(range(32))
 
+# A caller with five limits: requests and output tokens a minute, messages in five hours, cost in all, calls at once.
+_LIMITS = ((1, 1, 10**9), (3, 1, 10**12), (7, 2, 10**15), (5, 5, 10**15), (6, 5, 10**6))
+_FULL, _LEAST, _REAL = (
+    (0, 1, 1000, 4096, 0, 10**7, 1, 1000),
+    (0, 1, 1000, 1, 0, 10**6, 1, 1000),
+    (0, 1, 1000, 300, 0, 10**6, 1, 1000),
+)
+_MOMENT = (1_800_000_000, 1_799_971_200, 1_800_057_600, 1_798_761_600, 1_801_440_000, 10**15)
+_OWNER = 1 << 16 | 1
 
 _KEPT_BACK = frozenset((b"host", b"x-api-key", b"content-length", b"connection"))
 _NOTED = frozenset((b"host", b"x-api-key", b"content-length", b"anthropic-version"))
@@ -34,7 +47,7 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
     """What is measured, by the name it has in the table."""
     region = implementation.Region(path, _SIZE)
     region.store(_RING + 128, 64)
-    region.store(_RING + 136, len(_RECORD))
+    region.store(_RING + 136, _RING_RECORD)
     row = region.find_key(_KEYS, 1024, 128, _DIGEST)
     if row < 0:
         row = _KEYS + (int.from_bytes(_DIGEST[:8], "little") & 1023) * 128
@@ -67,8 +80,8 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         "bump": lambda: region.bump(64, 1),
         "add": lambda: region.add(64, 1),
         "compare_swap": lambda: region.compare_swap(72, 0, 0),
-        "read, 384 bytes": lambda: region.read(8192, 384),
-        "write, 384 bytes": lambda: region.write(8192, _RECORD),
+        "read, 416 bytes": lambda: region.read(_ROW, 416),
+        "write, 416 bytes": lambda: region.write(_ROW + 4096, _RECORD),
         "find_key, hit": lambda: region.find_key(_KEYS, 1024, 128, _DIGEST),
         "find_key, miss": lambda: region.find_key(_KEYS, 1024, 128, absent),
         "ring_append": append,
@@ -77,10 +90,51 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         "row_close + row_open": open_close,
         "row_rewrite": lambda: region.row_rewrite(_ROW, _RECORD),
         "row_progress": lambda: region.row_progress(_ROW, 4096, 12),
+        **_limits(region),
         f"members, {len(small)} bytes": lambda: implementation.members(small),
         f"members, {len(large) // 1000} kB, one string": lambda: implementation.members(large),
         f"members, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.members(nested),
         "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
+    }
+
+
+def _limits(region: Any) -> dict[str, Callable[[], object]]:
+    """The steps of a request that is counted against five limits; each leaves everything as it found it."""
+    head, count = struct.Struct("=10Q"), len(_LIMITS)
+    region.write(_TABLE, head.pack(count + 2, 64, *[0] * 8))
+    region.write(_TABLE + 128, head.pack(1 << 4 | 1, 1 << 32, 1 << 32 | 2, *[0] * 7))
+    for place, (metric, window, amount) in enumerate(_LIMITS, 2):
+        following = place + 1 if place <= count else 0
+        kind = window << 16 | metric << 8 | 4
+        region.write(_TABLE + 128 * place, head.pack(kind, place, 1 << 32 | following, amount, *[0] * 6))
+    holds = _ROW + 64 + 2 * len(_RECORD)
+    now_ns = _MOMENT[5]
+
+    def counted() -> None:
+        region.limits_take(_TABLE, _LOG, _OWNER, 1, holds, 1, _FULL, _LEAST, _MOMENT)
+        region.limits_settle(_RING, _ROW, _RECORD, _TABLE, _LOG, _OWNER, _REAL, now_ns)
+        region.row_open(_ROW, 1, _RECORD)
+        region.ring_release(_RING, 1)
+
+    def uncounted() -> None:
+        region.limits_settle(_RING, _BARE_ROW, _RECORD, _TABLE, _LOG, _OWNER, _REAL, now_ns)
+        region.row_open(_BARE_ROW, 1, _RECORD)
+        region.ring_release(_RING, 1)
+
+    def ended() -> None:
+        region.ring_append(_RING, _RECORD)
+        region.row_close(_BARE_ROW)
+        region.row_open(_BARE_ROW, 1, _RECORD)
+        region.ring_release(_RING, 1)
+
+    region.ring_release(_RING, 64 - region.ring_free(_RING))
+    region.row_close(_BARE_ROW)
+    region.row_open(_BARE_ROW, 1, _RECORD)
+    return {
+        "limits_peek, 5 limits": lambda: region.limits_peek(_TABLE, 1, 1, _MOMENT),
+        "row_open, limits_take, limits_settle of 5 limits, release": counted,
+        "row_open, limits_settle without limits, release": uncounted,
+        "row_open, ring_append, row_close, release": ended,
     }
 
 

@@ -7,7 +7,7 @@ whatever a crash has left out.
 Owners get an anchor with their first limit and keep it; a key's goes with the key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from gateway.catalog import measures
@@ -47,14 +47,16 @@ class Chains:
         self._keys = shared.keys
         self._table = LimitTable(shared)
 
-    def reserve(self, limits: Iterable[tuple[str, str]]) -> None:
-        """Makes sure, before the database is changed, that limits of (scope, class) will find room. Raises OrderError."""
-        wanted = list(limits)
-        # Each limit may need an anchor too, and its plan's and workspace's.
-        if self._table.room < 2 * len(wanted) + 2:
+    def reserve(self, model_class: str) -> None:
+        """Makes sure, before the database is changed, that a limit for these models will find room. Raises OrderError."""
+        self.check_room(1, 1)
+        self._class_bit(model_class)
+
+    def check_room(self, limits: int, owners: int) -> None:
+        """Raises OrderError when so many limits of so many owners find no room."""
+        # Each owner may need an anchor, and so may its plan and its workspace.
+        if self._table.room < limits + owners + 2:
             raise OrderError("the shared file has no room for more limits")
-        for _, model_class in wanted:
-            self._class_bit(model_class)
 
     def put(self, limit: LimitRecord) -> None:
         """Makes a limit count from the next request on, or gives it its present amount."""
@@ -63,18 +65,26 @@ class Chains:
             if state.amount != limit.amount:
                 self._table.change(limit.id, limit.amount)
             return
-        scope = _SCOPES[limit.scope]
-        is_first = self._table.anchor(scope, limit.owner_id) is None
-        anchor = self._anchor(limit)
+        keys = self._keys_of(limit.scope, limit.owner_id)
+        if limit.scope == "key" and not keys:
+            return  # the last of its line was revoked meanwhile
+        there = self._table.anchor(_SCOPES[limit.scope], limit.owner_id)
+        is_first = there is None or self._table.is_empty(there)
+        anchor = self._anchor(limit, keys)
         used, start_s = self._used(limit)
         self._table.add(anchor, self._spec(limit), used, start_s, window_end_s(limit.window, start_s))
         if is_first:
-            self.point(self._keys_of(limit))
+            self.point(keys)
 
     def remove(self, limit_id: int) -> None:
         """Counts nothing against a limit any more."""
-        if self._table.state(limit_id) is not None:
-            self._table.remove(limit_id)
+        state = self._table.state(limit_id)
+        if state is None:
+            return
+        self._table.remove(limit_id)
+        anchor = self._table.anchor(state.scope, state.owner_id)
+        if anchor is not None and self._table.is_empty(anchor):
+            self.point(self._keys_of(state.scope.name.lower(), state.owner_id))
 
     def state(self, limit_id: int) -> LimitState | None:
         """How a limit stands at this moment."""
@@ -118,15 +128,22 @@ class Chains:
         for state in list(self._table.states()):
             if state.limit_id not in wanted:
                 self._table.remove(state.limit_id)
+        with self._store.reading() as connection:
+            lines = key_rows.lines_in_force(connection)
+        for scope, owner_id, anchor in list(self._table.anchors()):
+            if scope is Scope.KEY and owner_id not in lines:
+                self._table.remove_anchor(anchor)
         for limit in wanted.values():
             self.put(limit)
 
     def _begin(self, key: KeyRecord) -> int:
-        """The anchor nearest to the key, 0 when nothing limits it."""
+        """The anchor nearest to the key; 0 when nothing limits it, so that no worker takes a lock for nothing."""
         nearest = self._table.anchor(Scope.KEY, key.limits_key_id)
         if nearest is None and key.plan_instance_id is not None:
             nearest = self._table.anchor(Scope.PLAN, key.plan_instance_id)
-        return nearest or self._table.anchor(Scope.WORKSPACE, key.workspace_id) or 0
+        if nearest is None:
+            nearest = self._table.anchor(Scope.WORKSPACE, key.workspace_id)
+        return 0 if nearest is None or self._table.is_empty(nearest) else nearest
 
     def _join(self, key: KeyRecord) -> None:
         """Puts a key's own limits before those of its plan, once that has some."""
@@ -135,20 +152,20 @@ class Chains:
             if plan is not None:
                 self._table.key_anchor(key.limits_key_id, plan)
 
-    def _anchor(self, limit: LimitRecord) -> int:
+    def _anchor(self, limit: LimitRecord, keys: Sequence[KeyRecord]) -> int:
         workspace = self._table.workspace_anchor(limit.workspace_id)
         if limit.scope == "workspace":
             return workspace
         if limit.scope == "plan":
             return self._table.plan_anchor(limit.owner_id, workspace)
-        instance_id = self._keys_of(limit)[0].plan_instance_id
+        instance_id = keys[0].plan_instance_id
         plan = None if instance_id is None else self._table.anchor(Scope.PLAN, instance_id)
         return self._table.key_anchor(limit.owner_id, plan or workspace)
 
-    def _keys_of(self, limit: LimitRecord) -> list[KeyRecord]:
-        """The keys whose chains a limit is in."""
+    def _keys_of(self, scope: str, owner_id: int) -> list[KeyRecord]:
+        """The keys whose chains an owner's limits are in."""
         with self._store.reading() as connection:
-            return key_rows.counted_by(connection, limit.scope, limit.owner_id)
+            return key_rows.counted_by(connection, scope, owner_id)
 
     def _spec(self, limit: LimitRecord) -> LimitSpec:
         return LimitSpec(

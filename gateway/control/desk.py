@@ -37,6 +37,7 @@ class Desk:
         self.credits = Credits(store, self.ledger, self.limits, self.plans, plans.terms, clock)
         self.keys = Keys(store, pepper, clock, table, chains, self.workspaces, self.plans, self.limits)
         self.idempotency = Idempotency(store, clock)
+        self._store = store
         self._has_agreed = False
 
     def rebuild(self) -> int:
@@ -53,8 +54,14 @@ class Desk:
         return (
             Job("expire credits", 60.0, self.credits.expire, needs_steady_clock=True),
             Job("forget old calls", 3600.0, self.idempotency.forget),
+            Job("bring the shared file up to date", 1.0, self._catch_up),
             Job("agree about limits", 10.0, lambda: self._agree(is_quiet)),
         )
+
+    def _catch_up(self) -> None:
+        if self._store.lags:
+            self.rebuild()
+            self._store.lags = False
 
     def _agree(self, is_quiet: Callable[[], bool]) -> None:
         """Once after a start: from then on only a crash can make them differ."""

@@ -135,6 +135,8 @@ class Keys:
         check_text(order.name, order.workspace, order.plan)
         wanted = order.all_limits()
         self._check_room(order.count)
+        if wanted:
+            self._limits.check_room(order.count * len(wanted), order.count)
         with self._store.transaction() as connection:
             workspace = self._workspaces.find_or_create(order.workspace)
             if workspace.archived_at_s is not None:

@@ -81,11 +81,18 @@ class Limits:
 
     def set_for_key(self, key: KeyRecord, order: LimitOrder) -> LimitRecord:
         """Sets an own limit of a key, and of all keys of its line of rotations. Raises OrderError, StoreError."""
+        if key.state != "active":
+            raise OrderError(f"key {key.public_id} is revoked")
         return self._set(key.workspace_id, "key", key.limits_key_id, order.grant())
 
     def set_for_workspace(self, workspace: WorkspaceRecord, order: LimitOrder) -> LimitRecord:
         """Sets an own limit of a workspace: what all its keys together may use. Raises OrderError, StoreError."""
         return self._set(workspace.id, "workspace", workspace.id, order.grant())
+
+    def check_room(self, limits: int, owners: int) -> None:
+        """Raises OrderError when the shared file has no room for so many more limits of so many more owners."""
+        if self._chains is not None:
+            self._chains.check_room(limits, owners)
 
     def remove(self, limit_id: int) -> LimitRecord:
         """Removes an own limit; those of plans, tiers and credits stand as long as their reason. Raises OrderError."""
@@ -236,7 +243,7 @@ class Limits:
     ) -> LimitRecord:
         chains = self._chains
         if chains is not None:
-            chains.reserve([(scope, grant.model_class)])
+            chains.reserve(grant.model_class)
         record = rows.insert(connection, workspace_id, scope, owner_id, source, grant, self._now_s())
         if chains is not None:
             self._store.when_committed(lambda: chains.put(record))

@@ -14,6 +14,7 @@ from collections import deque
 from gateway.core.clock import Clock
 from gateway.dataplane.passthrough import Passthrough, Receive
 from gateway.settings import Settings
+from gateway.state.limits import Limits
 from gateway.state.workers import WorkerSlot
 from gateway.upstream.connections import Connections
 
@@ -27,9 +28,12 @@ CLIENT_STALL_S = 45.0
 class Watch:
     """`begin` and `end` bracket a call, `sent` says that its request is complete; `start` and `stop` bracket the worker."""
 
-    def __init__(self, settings: Settings, slot: WorkerSlot, connections: list[Connections], clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, slot: WorkerSlot, limits: Limits, connections: list[Connections], clock: Clock
+    ) -> None:
         self._clock = clock
         self._slot = slot
+        self._limits = limits
         self._connections = connections
         self._head_timeout_ns = round(settings.head_timeout_s * 1e9)
         self._idle_timeout_ns = round(settings.idle_timeout_s * 1e9)
@@ -73,8 +77,9 @@ class Watch:
         self._ticks += 1
 
     def sweep(self, now_ns: int) -> None:
-        """Ends what has lasted too long."""
+        """Ends what has lasted too long, and settles what could not be settled in its time."""
         self._slot.beat(now_ns)
+        self._limits.settle_late(now_ns)
         for connections in self._connections:
             connections.close_old()
         for relay in list(self._live):

@@ -60,6 +60,7 @@ class Worker:
         bounds = UpstreamLimits(settings.connections_per_upstream_max, settings.idle_connection_s, settings.connect_timeout_s)
         upstreams = {provider.name: upstream_of(provider, bounds, clock) for provider in settings.providers}
         control, internal = _control(paths.control_sock, clock), _control(paths.internal_sock, clock)
+        limits = CallerLimits(shared, slot, rows)
         every = [upstream.connections for upstream in upstreams.values()]
         return cls(
             settings=settings,
@@ -68,7 +69,7 @@ class Worker:
             slot=slot,
             rows=rows,
             ring=RingWriter(slot),
-            limits=CallerLimits(shared, slot, rows),
+            limits=limits,
             tariff=Tariff(settings.catalogue, settings.plans, settings.prices, ClassMasks(shared.region, shared.layout)),
             counters=SlotCounters(slot),
             pepper=load_pepper(paths.pepper),
@@ -76,7 +77,7 @@ class Worker:
             upstreams=upstreams,
             control=control,
             internal=internal,
-            watch=Watch(settings, slot, [*every, control, internal], clock),
+            watch=Watch(settings, slot, limits, [*every, control, internal], clock),
         )
 
     def close(self) -> None:

@@ -28,8 +28,8 @@ _I64_MAX = 2**63 - 1
 _U64_MAX = 2**64 - 1
 _RECORD = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
 assert _RECORD.size == RECORD_BYTES
-_COUNT = struct.Struct("<Q")
-_CHARGE = struct.Struct("<IIq")
+_COUNT = struct.Struct("=Q")
+_CHARGE = struct.Struct("=IIq")
 assert RECORD_BYTES + _COUNT.size + CHARGES_MAX * _CHARGE.size == RING_RECORD_BYTES
 
 # The limit's number in the books, the Unix time at which the window began (0 for a window without an end), the amount.

@@ -9,18 +9,21 @@ it, and the page cache outlives `kill -9`, so nothing in it is lost with a proce
     shared = SharedFile.open(data_dir / "shared.map")             # worker
     slot = WorkerSlot.claim(shared, data_dir / "run")
     rows, ring, counters = InflightRows(slot), RingWriter(slot), SlotCounters(slot)
+    limits = Limits(shared, slot, rows)
     caller = shared.keys.find(digest)
     if ring.free() > rows.count:                                  # so that every open row can still be settled
         row = rows.open(settlement.pack())
+        limits.take(caller.limits, row, mask, full, least, limits.moment(wall_ns, mono_ns))
         rows.progress(row, output_bytes=512, events=3)
-        ring.append(settlement.pack())
-        rows.close(row)
+        limits.settle(row, settlement.pack(), real, mono_ns)      # into the ring with its charges; the row is free
 
     for reader in shared.journal.readers:                         # control plane
         records = reader.read(1000)
         ...                                                       # durable, with reader.sequence + len(records)
         reader.release(len(records))
+    table = LimitTable(shared)                                    # under the control lock
     for orphan in shared.inflight.orphans(data_dir / "run"):
+        charges = table.settle_orphan(orphan, record, real, mono_ns)
         ...                                                       # durable
         shared.inflight.free_orphan(orphan)
 """

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gateway.control.books.lines import LineWriter, RequestLog
 from gateway.control.books.orphans import Orphans
 from gateway.control.desk import Desk
 from gateway.control.metrics import Tally
-from gateway.control.store import KeyRecord, NewKey, Store
+from gateway.control.store import KeyRecord, NewKey, Store, StoreError
 from gateway.control.store import keys as key_rows
 from gateway.core import ids
 from gateway.core.clock import Clock, ManualClock
@@ -30,7 +31,7 @@ from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 
-LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64, limits_capacity=4096)
+LAYOUT = Layout(keys_capacity=1024, slots=4, rows_per_slot=16, ring_capacity=64, limits_capacity=256)
 MODEL = "claude-sonnet-4-5"
 STARTED_NS = 1_795_000_000_000_000_000
 
@@ -98,6 +99,8 @@ class Office:
         self.stream = io.BytesIO()
         self.log = RequestLog(self.stream, self.tally.drop)
         self.prices = shipped_prices()
+        self.plans = shipped_plans()
+        self.pepper = PEPPER
 
     def drain(self, desk: Desk | None = None) -> Drain:
         """As the control plane makes it at its start."""
@@ -111,6 +114,12 @@ class Office:
     def desk(self, pepper: Pepper = PEPPER, clock: Clock | None = None) -> Desk:
         """Everything that orders can be given to."""
         return Desk(self.store, pepper, shipped_plans(), clock or ManualClock(wall_ns=STARTED_NS), self.shared)
+
+    def reopen(self) -> None:
+        """The database and the shared file, as another process finds them."""
+        self.shared.close()
+        self.shared = SharedFile.open(self.paths.shared_map)
+        self.store = Store.open(self.paths.gateway_db)
 
     def renewed(self) -> Desk:
         """A new shared file, as after the loss of the old one, made to agree with the database."""
@@ -152,6 +161,24 @@ class Worker:
     def die(self) -> None:
         """Leaves everything as it is; the kernel takes the lock back."""
         self.slot.release()
+
+
+def breaking_off(store: Store, act: Callable[[], object], steps: int) -> bool:
+    """Does something in which SQLite breaks off once, after so many steps of its machine. True when it was over before."""
+    left = [steps]
+
+    def step() -> int:
+        left[0] -= 1
+        return left[0] == -1  # once: what follows must be able to clean up
+
+    store.connection.set_progress_handler(step, 1)
+    try:
+        act()
+    except StoreError:
+        return False
+    finally:
+        store.connection.set_progress_handler(None, 1)
+    return True
 
 
 def wait_for(condition: Any, timeout_s: float = 10.0) -> Any:

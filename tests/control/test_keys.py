@@ -3,16 +3,16 @@ import re
 import orjson
 import pytest
 
-from gateway.control import keys
+from gateway.control import keys, orders
 from gateway.control.desk import Desk
-from gateway.control.keys import Keys, Order, OrderError
+from gateway.control.keys import Keys, Minted, Order, OrderError, RotationOrder
 from gateway.control.store import keys as rows
 from gateway.core.clock import ManualClock
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.layout import Layout
 from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
-from tests.control.office import PEPPER, Office, shipped_plans
+from tests.control.office import PEPPER, Office, breaking_off, shipped_plans
 
 
 def keys_of(office: Office, pepper: Pepper = PEPPER) -> Keys:
@@ -166,3 +166,96 @@ def test_what_is_shown_of_a_key(office: Office) -> None:
     assert (shown["budget_usd"], shown["rpm"], shown["workspace"]) == ("3.00", None, "default")
     assert list(held.view_minted(minted))[:3] == ["id", "key", "name"]
     assert not any(isinstance(value, bytes) for value in shown.values())
+
+
+def test_a_rotated_key_works_on_for_the_time_of_grace(office: Office) -> None:
+    held = keys_of(office)
+    [old] = held.mint(Order(name="me", rpm=5, expires_at_s=2_000_000_000))
+    new = held.rotate(old.record.public_id, RotationOrder(grace_s=60))
+    rows = [office.shared.keys.find(one.record.digest) for one in (old, new)]
+    assert [row and (row.state, row.expires_at_s) for row in rows] == [
+        (KeyState.ACTIVE, 1_795_000_060),
+        (KeyState.ACTIVE, 2_000_000_000),
+    ]
+    assert rows[0] is not None
+    assert rows[1] is not None
+    assert rows[0].limits == rows[1].limits != 0, "they share what they are allowed"
+    assert (new.record.name, new.record.replaces_public_id) == ("me", old.record.public_id)
+    assert [one.id for one in new.limits] == [one.id for one in old.limits]
+    shown = held.view(held.find(old.record.public_id))
+    assert (shown["rotated_until"], shown["expires_at"]) == ("2026-11-18T11:07:40Z", "2026-11-18T11:07:40Z")
+    with pytest.raises(OrderError, match="not in force"):
+        held.rotate(old.record.public_id, RotationOrder())
+    assert held.rotate(new.record.public_id, RotationOrder(grace_s=0)).limits[0].id == old.limits[0].id
+
+
+def test_a_key_that_is_revoked_or_over_cannot_be_rotated(office: Office) -> None:
+    held = keys_of(office)
+    revoked, over = held.mint(Order(name="a", count=2, expires_at_s=1_795_000_000))
+    held.revoke(revoked.record.public_id)
+    for one in (revoked, over):
+        with pytest.raises(OrderError, match="not in force"):
+            held.rotate(one.record.public_id, RotationOrder())
+    assert held.view(over.record)["state"] == "expired"
+    with pytest.raises(OrderError, match="no key key_"):
+        held.rotate("key_0000000000000000000000", RotationOrder())
+
+
+@pytest.mark.parametrize("body", [b'{"grace_s": -1}', b'{"grace_s": 99999999}', b'{"grace_s": 1.5}', b'{"x": 1}'])
+def test_rotations_that_make_no_sense(body: bytes) -> None:
+    with pytest.raises(OrderError):
+        orders.read(body, RotationOrder)
+
+
+def test_limits_by_name_and_others_together(office: Office) -> None:
+    order = keys.read_order(b'{"name": "a", "rpm": 5, "limits": [{"metric": "messages", "window": "5h", "amount": "2.5"}]}')
+    [minted] = keys_of(office).mint(order)
+    assert [(one.metric, one.amount) for one in minted.limits] == [("requests", 5), ("messages", 2500)]
+    twice = keys.read_order(b'{"name": "a", "rpm": 5, "limits": [{"metric": "requests", "window": "minute", "amount": 9}]}')
+    with pytest.raises(OrderError, match="two of the limits"):
+        keys_of(office).mint(twice)
+    assert len(keys_of(office).page()) == 1
+
+
+def test_a_key_gets_another_name(office: Office) -> None:
+    held = keys_of(office)
+    [minted] = held.mint(Order(name="a"))
+    assert held.rename(minted.record.public_id, "b").name == "b"
+    for key_id, name in ((minted.record.public_id, "\n"), ("key_0000000000000000000000", "c")):
+        with pytest.raises(OrderError):
+            held.rename(key_id, name)
+
+
+def test_nothing_is_live_before_it_is_durable(office: Office) -> None:
+    """R19: wherever in the transaction the database fails, workers never see a key that the database has not."""
+    held = keys_of(office)
+
+    def mint() -> None:
+        held.mint(Order(name="a", count=2, rpm=3))
+
+    failures = 0
+    while not breaking_off(office.store, mint, failures * 40):
+        failures += 1
+        assert held.page() == []
+        assert len(office.shared.keys) == 0
+        assert office.shared.region.load(office.shared.layout.limits_at) == 1, "no row of a limit was made"
+    assert failures > 5
+    assert len(held.page()) == 2
+
+
+def test_what_is_durable_goes_live_whatever_happens_in_between(office: Office) -> None:
+    """R19: the database fails behind the commit, where the shared file is brought up to date. The keys exist and are told."""
+    desk = office.desk()
+    minted: list[Minted] = []
+
+    def mint() -> None:
+        minted.extend(desk.keys.mint(Order(name="a", rpm=3)))
+
+    for steps in range(0, 2000, 25):
+        breaking_off(office.store, mint, steps)
+        for job in desk.jobs(lambda: True):
+            job.act()
+    rows = [office.shared.keys.find(one.record.digest) for one in minted]
+    assert all(row is not None and row.limits for row in rows)
+    assert len(office.shared.keys) == len(desk.keys.page()) == len(minted) > 10
+    assert not office.store.lags

@@ -48,6 +48,7 @@ RULES = {
     Outcome.CLIENT_GONE: "input as reported, output as streamed",
     Outcome.UPSTREAM_DIED: "after content: input as reported, output as streamed; before: nothing",
     Outcome.WORKER_KILLED: "as the row in flight last said, output as streamed",
+    Outcome.BUDGET_ENDED: "input as reported, output as streamed",
 }
 
 

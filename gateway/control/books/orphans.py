@@ -6,7 +6,7 @@ charges. All of this may be done again after a crash of our own: a row that is s
 freed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from gateway.catalog import measures
@@ -16,7 +16,8 @@ from gateway.control.store import Store
 from gateway.core.clock import Clock
 from gateway.core.outcome import Outcome
 from gateway.state.inflight import Orphan
-from gateway.state.journal import Settlement, Surface, charged
+from gateway.state.journal import Charge, Settlement, Surface, charged
+from gateway.state.layout import RING_RECORD_BYTES
 from gateway.state.limits import LimitsBusyError
 from gateway.state.limits.holds import HoldState
 from gateway.state.limits.rows import NOTHING, Amounts
@@ -81,10 +82,10 @@ class Orphans:
         if orphan.holds is HoldState.NONE:
             return settlement.pack()
         if orphan.holds is HoldState.SETTLED:
-            return charged(orphan.record, orphan.charges)
+            return _as_in_a_ring(orphan.record, orphan.charges)
         record = settlement.pack()
         charges = self._limits.settle_orphan(orphan, record, self._real(settlement), self._clock.monotonic_ns())
-        return charged(record, charges)
+        return _as_in_a_ring(record, charges)
 
     def _give_back(self, orphan: Orphan) -> None:
         """Counts nothing for a row that will not be entered."""
@@ -96,3 +97,7 @@ class Orphans:
         weighed = settlement.surface in WEIGHED
         weight = self._weight(settlement.model_served or settlement.model_asked) if weighed else 0
         return measures.amounts(settlement.usage, settlement.cost_nanodollars, weight)
+
+
+def _as_in_a_ring(record: bytes, charges: Sequence[Charge]) -> bytes:
+    return charged(record, charges).ljust(RING_RECORD_BYTES, b"\0")

@@ -107,6 +107,11 @@ def counted_by(connection: sqlite3.Connection, scope: str, owner_id: int) -> lis
     return [KeyRecord(*row) for row in rows]
 
 
+def lines_in_force(connection: sqlite3.Connection) -> set[int]:
+    """The `limits_key_id` of every active key."""
+    return {number for (number,) in connection.execute("SELECT DISTINCT limits_key_id FROM keys WHERE state = 'active'")}
+
+
 def revoke(connection: sqlite3.Connection, public_id: str, now_s: int) -> KeyRecord | None:
     """Marks a key as revoked; one that is revoked already keeps its first date. None when there is no such key."""
     connection.execute(

@@ -4,13 +4,16 @@ Owns the one connection that writes. Not thread-safe by itself: the control plan
 anyway. Every change is one `BEGIN IMMEDIATE` transaction that is durable when it ends (`synchronous=FULL`), and every failure is
 a StoreError after which nothing has changed and the store can be used again.
 
-What a change means for the shared file is done by `when_committed`: workers must never see what the database may yet refuse.
+What a change means for the shared file is done by `when_committed`: workers must never see what the database may yet refuse. When
+that fails, the change has been made all the same; `lags` then says that the shared file has to be brought up to date.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
 
 from gateway.control.store import keys, requests
 from gateway.control.store.keys import KeyRecord
@@ -27,6 +30,7 @@ class Store:
         self._committed: list[Callable[[], None]] = []
         self._open = False
         self._failed = False
+        self.lags = False
 
     @classmethod
     def open(cls, path: Path) -> "Store":
@@ -95,7 +99,11 @@ class Store:
                 connection.execute("ROLLBACK")
         acts, self._committed = self._committed, []
         for act in acts:
-            act()
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 (what is durable has happened: whoever ordered it must be told so)
+                structlog.get_logger().error("a change is durable and not yet live", error=str(error), exc_info=error)
+                self.lags = True
 
     def when_committed(self, act: Callable[[], None]) -> None:
         """Does `act` once the transaction that is open has become durable, never if it fails. Without one, at once."""

@@ -85,6 +85,13 @@ class LimitTable:
         for (scope, owner_id), index in list(self._anchors.items()):
             yield scope, owner_id, self._reference(index)
 
+    def is_empty(self, anchor: int) -> bool:
+        """Whether no limit counts a caller that begins at this anchor. Raises ValueError."""
+        place = self._anchor_index(anchor)
+        while place and not self._members[place]:
+            place = self._parents.get(place, 0)
+        return not place
+
     def add(self, anchor: int, spec: LimitSpec, used: int = 0, window_start_s: int = 0, window_end_s: int = 0) -> int:
         """Puts a limit behind an anchor and returns its row. It counts from the next request on.
 

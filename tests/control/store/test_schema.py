@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.control.store import Store, StoreError, schema
+from gateway.control.store import Store, StoreError, limits, schema
+from gateway.core import ids
 
 
 def test_a_fresh_database_is_private_and_durable(tmp_path: Path) -> None:
@@ -83,3 +84,54 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
                 connection.execute("DELETE FROM keys")
         finally:
             connection.close()
+
+
+def test_keys_from_before_limits_keep_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database of the first release, with a key that has everything and one that has nothing."""
+    known = schema.migrations()
+    monkeypatch.setattr(schema, "migrations", lambda: {1: known[1]})
+    with Store.open(tmp_path / "gateway.db") as store:
+        store.connection.execute("INSERT INTO workspaces (id, name, created_at_s) VALUES (2, 'lab', 7)")
+        columns = (
+            "public_id, digest, name, workspace_id, shown_prefix, shown_suffix, state, created_at_s, expires_at_s, "
+            "plan, rpm, itpm, otpm, budget_tokens, budget_nanodollars, concurrency"
+        )
+        for values in (
+            ("key_a", b"a", "a", 2, "p", "s", "active", 5, 9, "pro", 1, 2, 3, 4, 5, 6),
+            ("key_b", b"b", "b", 1, "p", "s", "active", 5, 0, *[None] * 7),
+        ):
+            store.connection.execute(f"INSERT INTO keys ({columns}) VALUES ({','.join('?' * len(values))})", values)
+        store.connection.execute("INSERT INTO price_lists (version) VALUES ('v')")
+        store.connection.execute(f"INSERT INTO requests VALUES (x'00', 1, 1, 1, 1, {','.join('1' * 22)})")
+    monkeypatch.undo()
+    with Store.open(tmp_path / "gateway.db") as store:
+        first, second = store.keys()
+        assert (first.workspace, first.plan, first.expires_at_s, first.limits_key_id) == ("lab", "pro", 9, first.id)
+        assert (second.plan, second.plan_instance_id) == (None, None)
+        assert first.workspace_public_id != second.workspace_public_id
+        assert ids.bytes_of("wrkspc", first.workspace_public_id)
+        kinds = {limit.kind: limit.amount for limit in limits.of_owner(store.connection, "key", first.id)}
+        assert kinds == {
+            ("requests", "all", "minute"): 1,
+            ("input_tokens", "all", "minute"): 2,
+            ("output_tokens", "all", "minute"): 3,
+            ("total_tokens", "all", "total"): 4,
+            ("cost", "all", "total"): 5,
+            ("concurrency", "all", "total"): 6,
+        }
+        assert limits.of_owner(store.connection, "key", second.id) == []
+        assert store.connection.execute("SELECT workspace_id, posting_id FROM requests").fetchall() == [(2, None)]
+        assert store.meta("requests_before_ledger") == "1"
+        assert store.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE entries SET amount = 0", "DELETE FROM entries", "UPDATE postings SET memo = 'x'", "DELETE FROM postings",
+])  # fmt: skip
+def test_the_ledger_can_only_be_added_to(tmp_path: Path, statement: str) -> None:
+    with Store.open(tmp_path / "gateway.db") as store:
+        store.connection.execute("INSERT INTO postings VALUES (1, 'usage', 1, 1, 0, '', x'', x'')")
+        store.connection.execute("INSERT INTO accounts VALUES (1, 'usage', 0)")
+        store.connection.execute("INSERT INTO entries VALUES (1, 1, 5, 0)")
+        with pytest.raises(sqlite3.IntegrityError, match="never"):
+            store.connection.execute(statement)

@@ -7,8 +7,8 @@ from gateway.state.shared import SharedFile
 from tests.state.conftest import Start
 from tests.state.limits.conftest import NOON_S
 
-# A mother that bears two workers and a control plane, lets them work for a moment and kills some of them; then she keeps the
-# books as a control plane does and looks whether they agree with the table.
+# A mother that bears two workers and a control plane, lets them work for a moment and kills them; then she keeps the books as a
+# control plane does and looks whether they agree with the table.
 MOTHER = """
 import os, random, signal, time
 from collections import Counter
