@@ -93,7 +93,7 @@ def _take(worker: Worker, exchange: Exchange, relay: Passthrough, mask: int, ful
 
 
 def _refusal(relay: Passthrough, refused: Refused, wall_ns: int) -> Fault:
-    relay.flow.standing = standing.headers(refused.figures, wall_ns)
+    relay.flow.standing = standing.headers(standing.figures_of(refused), wall_ns)
     return standing.refusal(refused, wall_ns)
 
 

@@ -33,6 +33,8 @@ _WINDOWS = {
     Window.MONTH: " per month",
     Window.TOTAL: " in all",
 }
+# Where a metric's figures begin.
+_GROUPS = {Metric.REQUESTS: 0, Metric.TOTAL_TOKENS: 3, Metric.INPUT_TOKENS: 6, Metric.OUTPUT_TOKENS: 9}
 _SCOPES = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
 
 
@@ -67,6 +69,17 @@ def refusal(refused: Refused, wall_ns: int) -> Fault:
         f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns).decode()}.",
         retry_after_s=wait_s,
     )
+
+
+def figures_of(refused: Refused) -> Figures:
+    """How the caller stands: of all its limits, or of the refusing one alone when the request's amounts were not known yet."""
+    if refused.packed is not None:
+        return refused.figures
+    figures = [-1] * 12
+    group = _GROUPS.get(refused.limit.metric)
+    if group is not None:
+        figures[group : group + 3] = [refused.limit.amount, 0, max(refused.wait_ns, 0)]
+    return tuple(figures)
 
 
 def size(limit: LimitState) -> str:

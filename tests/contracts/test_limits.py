@@ -69,6 +69,7 @@ def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
     assert error["type"] == "rate_limit_error"
     assert "your key: 1 requests per minute" in error["message"]
     assert 55 <= int(refused.headers["retry-after"]) <= 60
+    assert (refused.headers["x-ratelimit-limit-requests"], refused.headers["x-ratelimit-remaining"]) == ("1", "0")
     assert refused.headers["x-should-retry"] == "true"
     row = row_of(house, refused.headers["request-id"])
     assert (row["outcome"], row["fault"], row["input_tokens"]) == ("refused", "limited", 0)

@@ -96,6 +96,14 @@ def test_without_a_limit_on_all_tokens_the_tighter_part_speaks_for_them(
     assert told[b"x-ratelimit-remaining-tokens"] == told[b"x-ratelimit-remaining"] == tokens
 
 
+def test_a_refusal_before_the_body_tells_of_the_limit_that_refuses() -> None:
+    told = dict(standing.headers(standing.figures_of(Refused(limit(), 2_000_000_000)), NOON_NS))
+    assert told[b"x-ratelimit-limit-requests"] == b"50"
+    assert told[b"x-ratelimit-remaining-requests"] == told[b"x-ratelimit-remaining"] == b"0"
+    assert told[b"x-ratelimit-reset-requests"] == b"2s"
+    assert standing.headers(standing.figures_of(Refused(limit(Metric.CONCURRENCY), 0)), NOON_NS) == []
+
+
 def test_a_caller_without_limits_is_told_nothing() -> None:
     assert standing.headers(NONE, NOON_NS) == []
 
