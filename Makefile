@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 SOURCES := $(wildcard native_fastpath/*.c native_fastpath/*.h) setup.py pyproject.toml
 # Directories of the modules that setup.py compiles, and whatever those import from them.
-HOT := $(wildcard gateway/dataplane/*.py gateway/state/*.py gateway/state/*/*.py gateway/upstream/*.py gateway/upstream/*/*.py gateway/dialects/*/*.py)
+HOT := $(shell find gateway -name "*.py" -not -path "gateway/cli/*" -not -path "gateway/simulator/*")
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

@@ -45,6 +45,10 @@ HOT = (
     *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
     "gateway/dialects/anthropic/usage_tap.py",
+    # What the control plane does once for every request.
+    *(f"gateway/control/{name}.py" for name in ("books/entry", "books/lines", "metrics")),
+    *(f"gateway/core/{name}.py" for name in ("ids", "money")),
+    "gateway/catalog/prices.py",
 )
 
 

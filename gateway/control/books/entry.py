@@ -42,7 +42,7 @@ _PRICE_TAG_AT = RECORD_BYTES - 8
 _COST_AT = RECORD_BYTES - 32
 _COST = struct.Struct("<q")
 _PRICE_LIST = struct.Struct("<I")
-_TEXTS = slice(104, _COST_AT)
+_TEXTS_AT = 104
 _COUNT = struct.Struct("<Q")
 _COUNT_AT = RECORD_BYTES  # the count is at most 24, so its first byte says whether there are any
 _CHARGES_AT = RECORD_BYTES + 8
@@ -87,7 +87,7 @@ class Pricing:
         charges = _charges_in(record) if len(record) > RECORD_BYTES and record[_COUNT_AT] else None
         price_list_id = self._price_list_id
         # A place may have cut a text in the middle of a character: what was read of it is what counts.
-        is_canonical = told == cost_nanodollars and record[_TEXTS].isascii()
+        is_canonical = told == cost_nanodollars and record[_TEXTS_AT:_COST_AT].isascii()
         facts = record[:_PRICE_TAG_AT] + self._price_list
         if charges is not None:
             facts += charges

@@ -37,8 +37,8 @@ class RequestLog:
         self._stream = stream
         self._on_drop = on_drop
         self._batches: queue.Queue[list[bytes] | None] = queue.Queue(BATCHES_MAX)
-        self._thread = threading.Thread(target=self._write, name="request-log", daemon=True)
-        self._thread.start()
+        self._writer = threading.Thread(target=self._write, name="request-log", daemon=True)
+        self._writer.start()
 
     def write(self, lines: list[bytes]) -> None:
         """Hands lines over; each ends in a line feed. Never blocks."""
@@ -53,7 +53,7 @@ class RequestLog:
             self._batches.put(None, timeout=timeout_s)
         except queue.Full:
             return
-        self._thread.join(timeout_s)
+        self._writer.join(timeout_s)
 
     def _write(self) -> None:
         gone = False

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.control.store import StoreError, requests
+from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Settlement
+from gateway.state.journal import Flags, Settlement, Surface
 from tests.control.office import LAYOUT, MODEL, Office, Worker, settlement
 
 
@@ -223,4 +224,10 @@ def test_the_books_hold_what_the_record_held(office: Office, worker: Worker) -> 
     assert Usage(**usage) == one.usage
     for name in ("price_list_id", "charges", "check_sum", "posting_id"):
         del row[name]
+    row |= {
+        "surface": Surface(row["surface"]),
+        "outcome": Outcome(row["outcome"]),
+        "fault": FaultKind(row["fault"]),
+        "flags": Flags(row["flags"]),
+    }
     assert Settlement(**row, usage=one.usage) == one
