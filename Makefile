@@ -1,11 +1,11 @@
 # Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
-.PHONY: install install-dev compile interpreted run test check fmt bench load golden clean
+.PHONY: install install-dev compile interpreted run test torture check fmt bench load golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 STREAMS ?= 120
-COMPILED_TESTS := tests/contracts tests/dataplane tests/faults tests/rawhttp tests/state tests/upstream tests/workers
+COMPILED_TESTS := tests/contracts tests/dataplane tests/faults tests/upstream tests/control/books
 # The first Python that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
@@ -54,6 +54,10 @@ test: install-dev interpreted
 	$(BIN)/pytest
 	@$(MAKE) --no-print-directory compile
 	$(BIN)/pytest -q $(COMPILED_TESTS)
+
+# The long forms of the tests that prove what holds under stress; prints what each has proved. TORTURE_SEED repeats a run.
+torture: install-dev compile
+	TORTURE=1 nice -n 10 $(BIN)/pytest -q -m torture --timeout 3600
 
 check: install-dev
 	$(BIN)/ruff format --check .

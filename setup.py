@@ -45,10 +45,9 @@ HOT = (
     *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
     "gateway/dialects/anthropic/usage_tap.py",
-    # What the control plane does once for every request.
+    # What the control plane does once for every request. Nothing of settings: a compiled object cannot be handed to a process.
     *(f"gateway/control/{name}.py" for name in ("books/entry", "books/lines", "metrics")),
     *(f"gateway/core/{name}.py" for name in ("ids", "money")),
-    "gateway/catalog/prices.py",
 )
 
 

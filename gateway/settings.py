@@ -14,19 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.catalog import aliases, models, plans, prices, providers
+from gateway.catalog import aliases, models, plans, prices, providers, routes
 from gateway.catalog.aliases import Aliases
 from gateway.catalog.document import Document, SettingsError, Table
 from gateway.catalog.models import Catalogue
 from gateway.catalog.plans import Plans
 from gateway.catalog.prices import PriceList
 from gateway.catalog.providers import Origin, Provider, Secret
-from gateway.catalog.routes import Routes
+from gateway.catalog.routes import Routes, Rows
 
 __all__ = ["Origin", "Paths", "Provider", "Secret", "Settings", "SettingsError", "key_variables", "load"]
 
-# Upstreams of another dialect are read and checked, and left aside until calls can be translated for them.
-DIALECTS_SERVED = ("anthropic",)
 FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml", "plans.toml")
 DEFAULTS = Path(__file__).parent / "defaults"
 WORKERS_MAX = 32  # slots in the shared file
@@ -85,7 +83,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All choices. What each means stands beside its default in `config/gateway.toml`; the last five are the other files."""
+    """All choices. What each means stands beside its default in `config/gateway.toml`; the last six are the other files."""
 
     host: str
     port: int
@@ -96,6 +94,7 @@ class Settings:
     connect_timeout_s: float
     head_timeout_s: float
     idle_timeout_s: float
+    call_limit_s: float
     connections_per_upstream_max: int
     idle_connection_s: float
     drain_timeout_s: float
@@ -104,6 +103,7 @@ class Settings:
     providers: tuple[Provider, ...]
     catalogue: Catalogue
     aliases: Aliases
+    routing: Rows
     prices: PriceList
     plans: Plans
 
@@ -113,7 +113,7 @@ class Settings:
 
     @property
     def routes(self) -> Routes:
-        return Routes(self.providers, self.aliases)
+        return Routes(self.providers, self.aliases, self.catalogue, self.routing)
 
     def weight(self, model: str) -> int:
         """What a message to a model counts for, in thousandths of a Sonnet message."""
@@ -167,7 +167,8 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
     layers = Layers(options.root, gateway.root, shipped.root)
     data_dir = _data_dir(layers)
     token = layers("metrics_token").text("metrics_token")
-    usable = tuple(one for one in providers.read(upstreams, environ) if one.dialect in DIALECTS_SERVED)
+    declared = providers.read(upstreams, environ)
+    usable = tuple(one for one in declared if one.credentials)
     settings = Settings(
         host=layers("host").text("host"),
         port=layers("port").whole("port", 1, 65535),
@@ -178,6 +179,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         connect_timeout_s=layers("connect_timeout_s").number("connect_timeout_s", 0.1, DAY_S),
         head_timeout_s=layers("head_timeout_s").number("head_timeout_s", 0.1, DAY_S),
         idle_timeout_s=layers("idle_timeout_s").number("idle_timeout_s", 0.1, DAY_S),
+        call_limit_s=layers("call_limit_s").number("call_limit_s", 1.0, DAY_S),
         connections_per_upstream_max=layers("connections_per_upstream_max").whole("connections_per_upstream_max", 1, 65535),
         idle_connection_s=layers("idle_connection_s").number("idle_connection_s", 0.0, DAY_S),
         drain_timeout_s=layers("drain_timeout_s").number("drain_timeout_s", 0.0, DAY_S),
@@ -186,6 +188,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         providers=usable or (providers.simulator(Paths(data_dir).simulator_sock),),
         catalogue=models.read(names),
         aliases=aliases.read(names),
+        routing=routes.read(names, {one.name for one in declared}),
         prices=prices.read(costs),
         plans=plans.read(offers),
     )

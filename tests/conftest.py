@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from gateway.compiled import REMEDY, stale
+from tests import torture
 
 
 def pytest_configure() -> None:
@@ -13,6 +14,13 @@ def pytest_configure() -> None:
     edited = stale()
     if edited:
         pytest.exit(f"{', '.join(edited)} changed after being compiled: {REMEDY}", returncode=2)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was proved, and the seed that repeats it."""
+    terminalreporter.section(f"TORTURE_SEED={torture.SEED}, {'long' if torture.LONG else 'short'} forms")
+    for proof in torture.proofs:
+        terminalreporter.line(proof)
 
 
 @pytest.fixture(autouse=True)

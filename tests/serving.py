@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
+from gateway.settings import Paths
 from loadtest.processes import free_port, healthy, running, wait_until
 
 GATEWAY = [sys.executable, "-m", "gateway"]
@@ -46,6 +49,11 @@ class Gateway:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def admin(self) -> httpx.Client:
+        """The trusted admin interface."""
+        socket = httpx.HTTPTransport(uds=str(Paths(self.data_dir).admin_sock))
+        return httpx.Client(transport=socket, base_url="http://gateway/admin/v1/", timeout=30)
 
     def children(self) -> list[int]:
         """Pids of the processes that the supervisor started: workers, control plane, simulator and Python's own tracker."""

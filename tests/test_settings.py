@@ -16,6 +16,7 @@ OF_FILES = {
     "providers": "providers.toml",
     "catalogue": "models.toml",
     "aliases": "models.toml",
+    "routing": "models.toml",
     "prices": "prices.toml",
     "plans": "plans.toml",
 }
@@ -94,12 +95,19 @@ def test_keys_in_the_environment_switch_the_simulator_off() -> None:
     assert (provider.origin.port, provider.origin.base_path) == (9, "")
 
 
-def test_an_upstream_of_a_dialect_that_is_not_served_is_left_aside() -> None:
+def test_every_upstream_with_a_key_is_used() -> None:
     both = load(None, {"ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "b"})
-    assert [provider.name for provider in both.providers] == ["anthropic"]
-    assert both.routes.plan("gpt-5")[0].provider.name == "anthropic"
+    assert [provider.name for provider in both.providers] == ["anthropic", "openai"]
+    assert both.routes.plan("gpt-5")[0].provider.name == "openai"
+    assert both.routes.plan("something-else")[0].provider.name == "anthropic"
+
+
+def test_with_an_openai_key_alone_every_name_goes_there_unchanged() -> None:
     alone = load(None, {"OPENAI_API_KEY": "b"})
-    assert alone.simulated
+    assert not alone.simulated
+    for name in ("gpt-5", "claude-opus-4-8", "something-else"):
+        (target,) = alone.routes.plan(name)
+        assert (target.provider.name, target.model_served) == ("openai", name)
 
 
 def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:

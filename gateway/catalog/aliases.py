@@ -1,6 +1,7 @@
 """Aliases: the name an upstream is asked for when a client asks for another.
 
-Owns the `[aliases]` of `models.toml`. Knows nothing of what exists upstream.
+Owns the `[aliases]` of `models.toml`. Knows nothing of what exists upstream, nor of providers: a target may be a name with a
+provider before it, which `routes` understands.
 
 An exact alias wins over a pattern, a longer pattern over a shorter one. A target that is itself an exact alias is followed when
 the file is read, so that a lookup is one step; a loop among exact aliases is a mistake in the file. An alias to itself is no
@@ -8,63 +9,62 @@ loop: it takes one name out of a pattern. Patterns are applied once and never to
 (Claude Code's way to ask for a long context) is no part of a model's name and is taken off first.
 """
 
+from collections.abc import Iterator, Mapping
+
 from gateway.catalog.document import Document
+from gateway.catalog.patterns import RULE, Patterns, is_pattern
 
 LONG_CONTEXT_MARK = "[1m]"
 
 
 class Aliases:
-    """`exact` maps names, `patterns` holds (beginning, target), the longest beginning first."""
+    """Asked name, or pattern of names, -> the name that is meant."""
 
-    def __init__(self, exact: dict[str, str], patterns: dict[str, str]) -> None:
-        self._exact = exact
-        self._patterns = tuple(sorted(patterns.items(), key=lambda pair: -len(pair[0])))
+    def __init__(self, rows: Mapping[str, str]) -> None:
+        self._rows = Patterns(rows)
 
     def resolve(self, asked: str) -> str:
-        """The name to send upstream; `asked` itself when no alias applies."""
-        name = asked.removesuffix(LONG_CONTEXT_MARK) or asked
-        target = self._exact.get(name)
-        if target is not None:
-            return target
-        for beginning, target in self._patterns:
-            if name.startswith(beginning):
-                return target
-        return name
+        """The name that is meant; `asked` itself when no alias applies."""
+        name = plain(asked)
+        return self._rows.find(name) or name
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """The exact aliases, with what each means."""
+        return iter(self._rows.exact.items())
 
     def __len__(self) -> int:
-        return len(self._exact) + len(self._patterns)
+        return len(self._rows)
 
     def __repr__(self) -> str:
-        return f"<Aliases {len(self._exact)} exact, {len(self._patterns)} patterns>"
+        return f"<Aliases {len(self._rows.exact)} exact, {len(self._rows) - len(self._rows.exact)} patterns>"
+
+
+def plain(asked: str) -> str:
+    """A model's name without the client-side mark."""
+    return asked.removesuffix(LONG_CONTEXT_MARK) or asked
 
 
 def read(document: Document) -> Aliases:
     """The aliases of a `models.toml`. Complaints are left in `document.problems`."""
     written = document.root.texts("aliases")
-    exact: dict[str, str] = {}
-    patterns: dict[str, str] = {}
+    rows: dict[str, str] = {}
     for name, target in written.items():
         place = ("aliases", name)
-        if "*" in name[:-1] or not name:
-            document.report(place, f"`{name}` must be a name, which may end in one `*`")
+        if not is_pattern(name):
+            document.report(place, f"`{name}` {RULE}")
         elif name.endswith(LONG_CONTEXT_MARK):
             document.report(place, f"`{name}` never matches: the mark {LONG_CONTEXT_MARK} is taken off before aliases apply")
         elif not target or "*" in target:
             document.report(place, f"`{name}` must lead to a name without `*`")
-        elif name.endswith("*"):
-            patterns[name[:-1]] = target
         else:
-            exact[name] = target
+            rows[name] = target
     for name, target in written.items():
-        if _follow(exact, target) is None:
+        if _follow(rows, target) is None:
             document.report(("aliases", name), f"`{name}` leads into a loop")
-    return Aliases(
-        {name: _follow(exact, target) or target for name, target in exact.items()},
-        {name: _follow(exact, target) or target for name, target in patterns.items()},
-    )
+    return Aliases({name: _follow(rows, target) or target for name, target in rows.items()})
 
 
-def _follow(exact: dict[str, str], name: str) -> str | None:
+def _follow(exact: Mapping[str, str], name: str) -> str | None:
     seen = set()
     while exact.get(name, name) != name:
         if name in seen:

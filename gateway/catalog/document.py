@@ -143,11 +143,11 @@ class Table:
             return value
         return low
 
-    def number(self, key: str, low: float, high: float) -> float:
+    def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
         """A number from `low` to `high`, both included."""
-        value = self._take(key, True)
+        value = self._take(key, default is None)
         if value is None:
-            return low
+            return low if default is None else default
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.report(f"`{key}` must be a number", key)
         elif not low <= value <= high:  # also refuses nan
@@ -164,11 +164,13 @@ class Table:
         self.report(f"`{key}` must be a whole number, or a number in quotes", key)
         return None
 
-    def yes_or_no(self, key: str) -> bool:
-        """true or false."""
-        value = self._take(key, True)
-        if value is None or isinstance(value, bool):
-            return bool(value)
+    def yes_or_no(self, key: str, default: bool | None = None) -> bool:
+        """true or false; required when there is no default."""
+        value = self._take(key, default is None)
+        if value is None:
+            return bool(default)
+        if isinstance(value, bool):
+            return value
         self.report(f"`{key}` must be true or false", key)
         return False
 
@@ -190,6 +192,19 @@ class Table:
             self.report(f"`{key}` must be a date without quotes, such as 2026-01-31", key)
             return 0
         return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()) * 1_000_000_000
+
+    def words(self, key: str, required: bool = False) -> tuple[str, ...]:
+        """A list of strings, or a single one written without a list. A required one must not be empty."""
+        value = self._take(key, required)
+        if value is None:
+            return ()
+        found = [value] if isinstance(value, str) else value
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            self.report(f"`{key}` must be a list of strings", key)
+            return ()
+        if required and not found:
+            self.report(f"`{key}` must name at least one", key)
+        return tuple(found)
 
     def texts(self, key: str) -> dict[str, str]:
         """A table whose keys are free and whose values are strings; empty when the key is absent."""

@@ -42,10 +42,11 @@ _AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 def amounts(usage: Usage, cost_nanodollars: int, weight: int) -> tuple[int, int, int, int, int, int, int, int]:
     """What one request counts as, by the number of its metric; `weight` in thousandths of a message.
 
-    All input counts, whether it came from a cache or not. Concurrency is nothing once a request is over.
+    Input counts when it is fresh or written to a cache, not when it is read from one; in the total all of it counts.
+    Concurrency is nothing once a request is over.
     """
-    read, output = usage.total_input_tokens, usage.output_tokens
-    return (0, 1, read, output, read + output, cost_nanodollars, 0, weight)
+    total, output = usage.total_input_tokens, usage.output_tokens
+    return (0, 1, total - usage.cache_read_tokens, output, total + output, cost_nanodollars, 0, weight)
 
 
 def check_metric(metric: str) -> None:

@@ -5,20 +5,26 @@ connection is made. The environment is handed in, so nothing here reads the proc
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.catalog import profiles
 from gateway.catalog.document import Document, Table
+from gateway.catalog.models import Model
+from gateway.catalog.patterns import RULE, is_pattern
+from gateway.catalog.profiles import Profiles
+from gateway.core.profile import Profile
 
-DIALECTS = ("anthropic", "openai_chat")
+DIALECTS = ("anthropic", "openai_chat", "openai_responses")
 SIMULATOR = "simulator"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}")  # a journal record has 16 bytes for it
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _URL = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash, which parsers read in different ways
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATH = re.compile(r"/[!-~]*")
 _CREDENTIAL = re.compile(r"[!-~]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
@@ -52,6 +58,10 @@ class Secret:
         return hash(self._text)
 
 
+NO_KEY = Secret("")  # the one credential of an upstream that asks for none
+CONCURRENCY_MAX = 1_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where an upstream listens. `uds` is the path of a Unix socket, then scheme is `http`, host `localhost` and port 0.
@@ -75,13 +85,33 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One upstream that can be used: its language, its place, and the pool of keys that open it."""
+    """One upstream: its languages, its place, and the pool of keys that open it.
+
+    `dialect` is the language to translate into, `dialects` all that it speaks at this address. `models` are patterns of the names
+    it is known to serve. `concurrency_max` bounds the calls at a time of each key, 0 does not. `test_path` is asked, with a key,
+    to learn whether that key is taken; empty stands for the dialect's own list of models.
+    """
 
     name: str
     dialect: str
     origin: Origin
     credentials: tuple[Secret, ...]
     headers: tuple[tuple[str, str], ...] = ()
+    also_speaks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    is_default: bool = False
+    concurrency_max: int = 0
+    test_path: str = ""
+    profiles: Profiles | None = field(default=None, hash=False)
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """Every language it speaks, the one to translate into first."""
+        return (self.dialect, *self.also_speaks)
+
+    def profile_of(self, model_served: str, model: Model | None = None) -> Profile:
+        """What one of its models takes; `model` is the catalogue's row, when there is one."""
+        return (self.profiles or Profiles(self.dialect)).of(model_served, model)
 
 
 def simulator(uds: Path) -> Provider:
@@ -140,8 +170,11 @@ def read_credentials(variable: str, value: str, problems: list[str]) -> tuple[Se
 
 
 def read(document: Document, environ: Mapping[str, str]) -> tuple[Provider, ...]:
-    """The providers of a `providers.toml` that have a key, in the file's order. Complaints are left in `document.problems`."""
-    providers: list[Provider] = []
+    """All providers of a `providers.toml`, in the file's order; one without credentials cannot be used.
+
+    Complaints are left in `document.problems`.
+    """
+    found: list[Provider] = []
     names: set[str] = set()
     for row in document.root.tables("provider"):
         provider = _read_row(row, environ)
@@ -149,19 +182,44 @@ def read(document: Document, environ: Mapping[str, str]) -> tuple[Provider, ...]
         if provider.name in names:
             row.report(f"`{provider.name}` stands here twice", "name")
         names.add(provider.name)
-        if provider.credentials:
-            providers.append(provider)
-    return tuple(providers)
+        found.append(provider)
+        if provider.is_default and any(one.is_default for one in found[:-1]):
+            row.report("there is a default provider already", "default")
+    return tuple(found)
 
 
 def _read_row(row: Table, environ: Mapping[str, str]) -> Provider:
-    problems = row.document.problems
     name = row.text("name")
     if not _NAME.fullmatch(name) and "name" in row:
         row.report("`name` must be 1 to 16 lower-case letters, digits, `-` or `_`", "name")
     elif name == SIMULATOR:
         row.report(f"`{SIMULATOR}` is the name of the built-in upstream", "name")
     dialect = row.choice("dialect", DIALECTS)
+    origin, moved = _read_place(row, dialect, environ)
+    keys_variable = _variable(row, "keys_env", required=True)
+    credentials = read_credentials(keys_variable, environ.get(keys_variable, ""), row.document.problems)
+    if row.yes_or_no("keyless", False) and moved and not credentials:
+        credentials = (NO_KEY,)
+    test_path = row.text("test_path", "")
+    if test_path and not _PATH.fullmatch(test_path):
+        row.report("`test_path` must be a path that begins with `/`", "test_path")
+    return Provider(
+        name,
+        dialect,
+        origin,
+        credentials,
+        headers=_read_headers(row),
+        also_speaks=_read_words(row, "also_speaks", lambda word: word in DIALECTS, f"must be some of {', '.join(DIALECTS)}"),
+        models=_read_words(row, "models", is_pattern, f"must hold names; each {RULE}"),
+        is_default=row.yes_or_no("default", False),
+        concurrency_max=row.whole("concurrency_max", 0, CONCURRENCY_MAX, 0),
+        test_path=test_path,
+        profiles=profiles.read(row, dialect),
+    )
+
+
+def _read_place(row: Table, dialect: str, environ: Mapping[str, str]) -> tuple[Origin, bool]:
+    """Where it listens, and whether a variable says so."""
     origin = Origin("https", "invalid", 443)
     url, url_variable = row.text("base_url"), _variable(row, "base_url_env", required=False)
     try:
@@ -174,10 +232,15 @@ def _read_row(row: Table, environ: Mapping[str, str]) -> Provider:
         if override:
             origin = read_origin(override, dialect)
     except ValueError as error:
-        problems.append(f"{url_variable}: {error}")
-    keys_variable = _variable(row, "keys_env", required=True)
-    credentials = read_credentials(keys_variable, environ.get(keys_variable, ""), problems)
-    return Provider(name, dialect, origin, credentials, _read_headers(row))
+        row.document.problems.append(f"{url_variable}: {error}")
+    return origin, bool(override)
+
+
+def _read_words(row: Table, key: str, fits: Callable[[str], bool], rule: str) -> tuple[str, ...]:
+    words = row.words(key)
+    if not all(fits(word) for word in words):
+        row.report(f"`{key}` {rule}", key)
+    return tuple(word for word in words if fits(word))
 
 
 def _variable(row: Table, key: str, required: bool) -> str:

@@ -28,6 +28,8 @@ from gateway.settings import Settings, SettingsError
 from gateway.state.pepper import PepperError, load_pepper
 from gateway.state.shared import LayoutError, SharedFile
 from gateway.supervisor.takeover import ListenError, check_port
+from gateway.upstream import key_test
+from gateway.upstream.key_test import Verdict
 from gateway.upstream.transport.question import NoAnswerError, status_of
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -215,29 +217,24 @@ def upstreams(patient: Patient) -> Iterator[Finding]:
         variable = unset.pop(provider.name)
         for number in range(1, len(provider.credentials) + 1):
             yield asked(provider, variable, number)
-    for name, variable in unset.items():
-        yield Finding(f"upstream {name}", NOTE, f"{variable} is not set, so this upstream is not used")
+    if unset:
+        listed = ", ".join(f"{name} ({variable})" for name, variable in unset.items())
+        yield Finding("upstreams not used", NOTE, f"their variables are not set: {listed}")
     if patient.settings.simulated:
         yield Finding("upstream", NOTE, "no upstream key is set: the built-in simulator answers every call")
 
 
 def asked(provider: Provider, variable: str, number: int) -> Finding:
     """What the upstream says to one credential."""
-    secret = provider.credentials[number - 1].reveal()
-    path, headers = {
-        "anthropic": ("/v1/models", {"x-api-key": secret, "anthropic-version": "2023-06-01"}),
-        "openai_chat": ("/models", {"authorization": f"Bearer {secret}"}),
-    }[provider.dialect]
+    found = key_test.ask(provider, number - 1, ASK_TIMEOUT_S)
     check, key, place = f"upstream {provider.name}", f"key {number} of {variable}", provider.origin.authority
-    try:
-        status = status_of(provider.origin, path, {**dict(provider.headers), **headers}, ASK_TIMEOUT_S)
-    except NoAnswerError as error:
-        return Finding(check, PROBLEM, f"{place} cannot be reached ({error})")
-    if status in (401, 403):
-        return Finding(check, PROBLEM, f"{key} is refused by {place} (status {status})")
-    if status == 200:
+    if found.verdict is Verdict.UNREACHABLE:
+        return Finding(check, PROBLEM, f"{place} cannot be reached ({found.failure})")
+    if found.verdict is Verdict.REFUSED:
+        return Finding(check, PROBLEM, f"{key} is refused by {place} (status {found.status})")
+    if found.verdict is Verdict.TAKEN:
         return Finding(check, OK, f"{key} is taken by {place}")
-    return Finding(check, NOTE, f"{place} answered {key} with status {status}, which says nothing about the key")
+    return Finding(check, NOTE, f"{place} answered {key} with status {found.status}, which says nothing about the key")
 
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (

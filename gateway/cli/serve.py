@@ -62,8 +62,6 @@ def _welcome(chosen: Settings, mint: bool) -> None:
             lines.append("No upstream key is set (ANTHROPIC_API_KEY): the built-in simulator answers every call.")
         else:
             lines.append(f"Upstream {provider.name}: {place}, {len(provider.credentials)} key(s)")
-    if os.environ.get("OPENAI_API_KEY"):
-        lines.append("OPENAI_API_KEY is set and not used: upstreams that speak OpenAI's API are not served yet.")
     if mint:
         lines += _first_key(chosen, url)
     else:

@@ -17,6 +17,7 @@ from gateway.control.store import credits as lot_rows
 from gateway.control.store import keys as key_rows
 from gateway.control.store import ledger as ledger_rows
 from gateway.control.store import limits as limit_rows
+from gateway.core.clock import Clock
 from gateway.state.inflight import Orphan
 from gateway.state.journal import Charge
 from gateway.state.keys import KeyRow, KeyState
@@ -42,8 +43,9 @@ _SCOPES = {"workspace": Scope.WORKSPACE, "plan": Scope.PLAN, "key": Scope.KEY}
 class Chains:
     """All limits of a shared file, and the keys that are counted against them."""
 
-    def __init__(self, store: Store, shared: SharedFile) -> None:
+    def __init__(self, store: Store, shared: SharedFile, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._keys = shared.keys
         self._table = LimitTable(shared)
 
@@ -188,7 +190,8 @@ class Chains:
         with self._store.reading() as connection:
             if limit.source == "credits":
                 return spent(connection, limit.workspace_id), 0
-            start_s, used = next(iter(limit_rows.used(connection, limit.id)), (0, 0))
+            # A window that the clock has not reached yet is one that it has left by going back.
+            start_s, used = limit_rows.used_at(connection, limit.id, self._clock.wall_ns() // 1_000_000_000)
         return used, start_s
 
 

@@ -8,7 +8,6 @@ so a clock that jumps takes nothing away in the middle of a call.
 """
 
 from calendar import monthrange
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -70,11 +69,6 @@ class Credits:
         self._plans = plans
         self._terms = terms
         self._clock = clock
-        self._enter_all: Callable[[], object] = lambda: None
-
-    def use_journals(self, enter_all: Callable[[], object]) -> None:
-        """From now on `enter_all` enters what the workers have written, before a refund decides what is unused."""
-        self._enter_all = enter_all
 
     def buy(self, workspace: WorkspaceRecord, order: PurchaseOrder) -> Lot:
         """Credits a workspace with a new lot; what it owes is covered from it at once. Raises OrderError, StoreError."""
@@ -100,9 +94,11 @@ class Credits:
         return lot
 
     def refund(self, lot_id: str, order: RefundOrder) -> Lot:
-        """Gives back what is left of a lot and not held by calls under way. Raises OrderError when it is too old or empty."""
+        """Gives back what is left of a lot and not held by calls under way. Raises OrderError when it is too old or empty.
+
+        The caller has let the books catch up (`Drain.catch_up`), outside of any transaction, so that what was used is known.
+        """
         check_text(order.memo)
-        self._enter_all()
         now_s = self._now_s()
         with self._store.transaction() as connection:
             lot = self.lot(lot_id)

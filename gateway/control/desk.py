@@ -28,7 +28,7 @@ class Desk:
     """
 
     def __init__(self, store: Store, pepper: Pepper, plans: Plans, clock: Clock, shared: SharedFile | None) -> None:
-        chains = Chains(store, shared) if shared else None
+        chains = Chains(store, shared, clock) if shared else None
         table = shared.keys if shared else None
         self.limits = Limits(store, clock, chains)
         self.plans = PlansInUse(store, plans, self.limits, clock)
@@ -38,7 +38,6 @@ class Desk:
         self.keys = Keys(store, pepper, clock, table, chains, self.workspaces, self.plans, self.limits)
         self.idempotency = Idempotency(store, clock)
         self._store = store
-        self._has_agreed = False
 
     def rebuild(self) -> int:
         """Makes plans be what the file says and the shared file what the database says. Returns the number of keys in force.
@@ -49,24 +48,19 @@ class Desk:
         self.limits.rebuild()
         return self.keys.rebuild()
 
-    def jobs(self, is_quiet: Callable[[], bool]) -> tuple[Job, ...]:
-        """What is to be done from time to time."""
+    def jobs(self, enter_all: Callable[[], object]) -> tuple[Job, ...]:
+        """What is to be done from time to time; `enter_all` enters everything that the workers have written."""
         return (
             Job("expire credits", 60.0, self.credits.expire, needs_steady_clock=True),
             Job("forget old calls", 3600.0, self.idempotency.forget),
             Job("bring the shared file up to date", 1.0, self._catch_up),
-            Job("agree about limits", 10.0, lambda: self._agree(is_quiet)),
+            Job("agree about limits", 10.0, lambda: self.limits.agree(enter_all)),
         )
 
     def _catch_up(self) -> None:
         if self._store.lags:
             self.rebuild()
             self._store.lags = False
-
-    def _agree(self, is_quiet: Callable[[], bool]) -> None:
-        """Once after a start: from then on only a crash can make them differ."""
-        if not self._has_agreed:
-            self._has_agreed = self.limits.agree(is_quiet) is not None
 
     def _archived(self, workspace: WorkspaceRecord) -> None:
         self.keys.revoke_all(workspace)

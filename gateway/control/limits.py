@@ -5,7 +5,7 @@ follow a moment later. A change is durable first and in force in every worker th
 `rebuild`. Knows nothing of why a limit exists: plans and credits make theirs through `grant`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -74,6 +74,7 @@ class Limits:
         self._clock = clock
         self._chains = chains
         self._followers: list[Callable[[int], object]] = []
+        self._touched: set[int] = set()
 
     def follow(self, act: Callable[[int], object]) -> None:
         """Tells `act` the number of every workspace whose own limits change, inside the transaction of the change."""
@@ -148,7 +149,7 @@ class Limits:
         with self._store.reading() as connection:
             if limit.source == "credits":
                 return Standing(spent(connection, limit.workspace_id), 0, 0, 0)
-            start_s, used = next(iter(rows.used(connection, limit.id)), (0, 0))
+            start_s, used = rows.used_at(connection, limit.id, self._now_s())
         return self._current(Standing(used, 0, start_s, window_end_s(limit.window, start_s)))
 
     def correct(self, limit_id: int, window_start_s: int, difference: int) -> None:
@@ -166,6 +167,7 @@ class Limits:
             with self._store.reading() as connection:
                 standing = rows.in_force(connection)
             self._chains.rebuild(standing)
+            self.touch(record.id for record in standing)
 
     def in_books(self) -> tuple[dict[int, LimitRecord], Used]:
         """Every limit that counts somebody, and all that was used of any."""
@@ -177,31 +179,65 @@ class Limits:
                     used[record.id, 0] = spent(connection, record.workspace_id)
         return records, used
 
+    def in_window(self, records: Mapping[int, LimitRecord], used: Used) -> set[int]:
+        """The limits that are, according to the books, in a window that has begun and will end."""
+        now_s = self._now_s()
+        return {
+            limit_id
+            for limit_id, start_s in used
+            if limit_id in records and start_s <= now_s < window_end_s(records[limit_id].window, start_s)
+        }
+
     def in_shared_file(self) -> dict[int, LimitState] | None:
         """Every limit there, as it is at nearly this moment; None when there is no shared file."""
         return None if self._chains is None else self._chains.states()
 
-    def agree(self, is_quiet: Callable[[], bool]) -> int | None:
-        """Lets the shared file count what the books say, once nothing is under way. Returns how many limits were corrected.
+    def touch(self, limit_ids: Iterable[int]) -> None:
+        """Notes that the books have counted something against limits."""
+        self._touched.update(limit_ids)
 
-        None when something was under way, which has to be tried again. They differ when a control plane died between entering
-        requests and correcting limits for them.
+    def agree(self, enter_all: Callable[[], object]) -> int:
+        """Lets the shared file count what the books say of every limit touched since the last time. Returns how many differed.
+
+        They differ when a control plane died between entering requests and correcting limits for them, and when the clock went
+        back into a window that a row has forgotten. Workers go on counting meanwhile: a limit is corrected when it was found to
+        differ by the same amount three times with nothing entered against it, which no settlement under way can look like.
         """
-        records, used = self.in_books()
-        states = self.in_shared_file()
-        if states is None or not is_quiet():
-            return None
-        corrected = 0
+        if self._chains is None:
+            return 0
+        touched, self._touched = self._touched, set()
+        found = self._deltas(self._chains, touched, enter_all)
+        for _ in range(2):
+            if found:
+                again = self._deltas(self._chains, {limit_id for limit_id, _ in found}, enter_all)
+                found = {kind: delta for kind, delta in found.items() if again.get(kind) == delta}
+        for (limit_id, window_start_s), delta in found.items():
+            self.correct(limit_id, window_start_s, delta)
+        if found:
+            structlog.get_logger().warning("limits have been corrected by the books", limits=len(found))
+        return len(found)
+
+    def _deltas(self, chains: Chains, limit_ids: Iterable[int], enter_all: Callable[[], object]) -> dict[tuple[int, int], int]:
+        """By limit and window, what the shared file counts too little; for those that nothing was entered for meanwhile."""
+        enter_all()
+        states = {limit_id: state for limit_id in limit_ids if (state := chains.state(limit_id)) is not None and state.is_durable}
+        before = {limit_id: self._booked(state) for limit_id, state in states.items()}
+        enter_all()
+        found = {}
         for limit_id, state in states.items():
-            if limit_id not in records or not state.is_durable:
-                continue
-            difference = used.get((limit_id, state.window_start_s), 0) - state.used
-            if difference:
-                self.correct(limit_id, state.window_start_s, difference)
-                corrected += 1
-        if corrected:
-            structlog.get_logger().warning("limits have been corrected by the books", limits=corrected)
-        return corrected
+            booked = self._booked(state)
+            if booked != before[limit_id]:
+                self._touched.add(limit_id)  # busy: another time
+            elif booked != state.used:
+                found[limit_id, state.window_start_s] = booked - state.used
+        return found
+
+    def _booked(self, state: LimitState) -> int:
+        """What the books say was used in the window that a limit is in."""
+        with self._store.reading() as connection:
+            if state.credits:
+                return spent(connection, state.owner_id)
+            return rows.used_since(connection, state.limit_id, state.window_start_s)
 
     def grant(self, workspace_id: int, scope: str, owner_id: int, source: str, grants: Iterable[Grant]) -> list[LimitRecord]:
         """Makes the limits of one source (plan, tier, credits) be exactly `grants`. A limit that stays keeps what was used of it.

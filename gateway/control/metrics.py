@@ -126,6 +126,11 @@ class Tally:
         yield CounterMetricFamily(
             "gateway_journal_unreadable", "Journal records that made no sense.", value=self.records_unreadable
         )
+        yield CounterMetricFamily(
+            "gateway_cost_differences",
+            "Requests that a worker took another cost for than the books.",
+            value=self.cost_differences,
+        )
         yield CounterMetricFamily("gateway_log_lines_dropped", "Request log lines nobody read.", value=self.log_lines_dropped)
 
 

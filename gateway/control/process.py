@@ -122,7 +122,7 @@ async def serve(settings: Settings, opened: Opened) -> None:
     desk, lines = opened.desk, LineWriter(store.key_public_id, settings.log_format)
     orphans = Orphans(store, opened.shared, paths.run_dir, pricing, desk.limits, settings.weight, clock)
     drain = Drain(store, opened.shared, pricing, desk.ledger, desk.limits, orphans, lines, log, tally)
-    keeper = Keeper(drain, Jobs(clock, *desk.jobs(drain.is_quiet)), books, tally, clock)
+    keeper = Keeper(drain, Jobs(clock, *desk.jobs(drain.catch_up)), books, tally, clock)
     counting = Counting(settings.body_max_bytes)
     health = Health(opened, keeper, settings.simulated)
     exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir))

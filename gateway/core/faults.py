@@ -78,14 +78,17 @@ class Fault(Exception):
     """A request cannot go on.
 
     `text` is shown to the client, so it never holds a credential, a host name of an upstream or prompt text.
-    `retry_after_s` is whole seconds; None means that the kind has no time to wait for.
+    `retry_after_s` is whole seconds; None means that the kind has no time to wait for. `param` is the field of the request
+    that is at fault, `code` a stable word for this very fault (an upstream's, or a dialect's own); both may be empty.
     """
 
-    def __init__(self, kind: FaultKind, text: str, *, retry_after_s: int | None = None) -> None:
+    def __init__(self, kind: FaultKind, text: str, *, retry_after_s: int | None = None, param: str = "", code: str = "") -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
         self.retry_after_s = retry_after_s
+        self.param = param
+        self.code = code
 
     @property
     def traits(self) -> Traits:

@@ -36,17 +36,17 @@ def early(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:
 
 
 def message(worker: Worker, exchange: Exchange, relay: Passthrough, body: bytes, max_tokens: int) -> None:
-    """Admits a Messages request, whose worst case is known from its body. Raises Fault UNAVAILABLE, LIMITED, UNPAID."""
+    """Admits a request to a model, whose worst case is known from its body. Raises Fault UNAVAILABLE, LIMITED, UNPAID."""
     tariff, model = worker.tariff, exchange.model_served
     terms = tariff.terms(model)
     exchange.rate = tariff.rate(model, exchange.started_ns)
-    exchange.weight = terms.weight
+    exchange.weight = terms.weight if exchange.surface is not Surface.EMBEDDINGS else 0
     caller = exchange.caller
     metrics = worker.limits.metrics(caller.limits) if caller is not None and caller.limits else 0
     if not metrics:
         _open(worker, exchange)
         return
-    worst = worst_case(metrics, body, max_tokens, exchange.stream, terms.family, exchange.rate, terms.weight)
+    worst = worst_case(metrics, body, max_tokens, exchange.stream, terms.family, exchange.rate, exchange.weight)
     exchange.held_tokens, exchange.held_nanodollars = worst.full[Metric.TOTAL_TOKENS], worst.full[Metric.COST]
     _open(worker, exchange)
     granted = _take(worker, exchange, relay, tariff.mask(model), worst.full, worst.least)

@@ -1,4 +1,4 @@
-"""Answers: the three ways in which an upstream's answer is taken.
+"""Answers: the three ways in which an upstream's answer is taken; `relay` has those of other dialects than Anthropic's.
 
 Each is handed bytes (`take`), told the end (`end`) or the loss (`cut`), writes to the client's flow, and leaves on the exchange
 what the answer told. None of them waits for anything.
@@ -27,6 +27,7 @@ COLLECTED_BYTES_MAX = 64 * 1024 * 1024
 ERROR_BYTES_MAX = 1024 * 1024
 # Nobody asked for a compressed answer. What one may unfold to at once: 16 MB take 30 ms, in which nobody else is served.
 INFLATED_BYTES_MAX = 16 * 1024 * 1024
+INFLATED = (b"gzip", b"x-gzip", b"deflate")
 
 UPSTREAM_REFUSED_US = "The gateway's credential for the upstream was refused. The operator has to replace it."
 GARBLED = "The upstream's answer cannot be read."
@@ -131,7 +132,7 @@ class Collected:
         if not head_only:
             pairs.append((b"content-length", b"%d" % len(body)))
         if not exchange.upstream_request_id:
-            pairs.append((b"request-id", exchange.id_text.encode("ascii")))
+            pairs.append((exchange.dialect.id_header, exchange.id_text.encode("ascii")))
         if exchange.surface is Surface.COUNT_TOKENS and self._status < 400:
             pairs.append((b"x-token-count-method", b"upstream"))
         self._flow.start(self._status, pairs)
@@ -144,7 +145,7 @@ class Collected:
         secrets = upstream.secrets if upstream is not None else ()
         for secret in secrets:
             body = body.replace(secret, REDACTED)
-        self._pairs = [(name, _without(value, secrets)) for name, value in self._pairs]
+        self._pairs = [(name, without(value, secrets)) for name, value in self._pairs]
         return body
 
     def _read(self, body: bytes) -> bytes:
@@ -155,8 +156,9 @@ class Collected:
             plain = self._plain(body)
             if not (exchange.reshape or exchange.echoes):
                 self._pairs = kept
-        if exchange.surface is Surface.MESSAGES:
-            usage, missing = reply.usage_of(plain)
+        if exchange.metered:
+            dialect = exchange.dialect
+            usage, missing = dialect.usage_of(plain)
             if Missing.MESSAGE in missing:
                 raise Fault(FaultKind.GARBLED, GARBLED)
             exchange.usage = usage
@@ -165,11 +167,11 @@ class Collected:
                 usage.input_tokens = settle.estimated_input_tokens(exchange)
                 exchange.flags |= Flags.INPUT_ESTIMATED.value
             if Missing.OUTPUT in missing:
-                usage.output_tokens = settle.estimated_output_tokens(reply.content_bytes(plain))
+                usage.output_tokens = settle.estimated_output_tokens(dialect.content_bytes(plain))
                 exchange.flags |= Flags.OUTPUT_ESTIMATED.value
         if exchange.reshape is not None:
             return exchange.reshape(plain)
-        return reply.echo_model(plain, exchange.model_asked) if exchange.echoes else body
+        return exchange.dialect.echo_model(plain, exchange.model_asked) if exchange.echoes else body
 
     def _plain(self, body: bytes) -> bytes:
         """The body without its content encoding, and the headers without the word of it. Of an error, what can be read.
@@ -181,7 +183,7 @@ class Collected:
             return body
         failed = self._status >= 400
         plain = None
-        if encoding.lower() in (b"gzip", b"x-gzip", b"deflate"):
+        if encoding.lower() in INFLATED:
             inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
             try:
                 plain = inflater.decompress(body, ERROR_BYTES_MAX if failed else INFLATED_BYTES_MAX)
@@ -193,6 +195,26 @@ class Collected:
             raise Fault(FaultKind.GARBLED, GARBLED)
         self._pairs = [pair for pair in self._pairs if pair[0] != b"content-encoding"]
         return plain or b""
+
+
+class Inflater:
+    """Opens a compressed stream. Nobody asked for one; if it comes all the same, events must be seen to be kept whole."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+        self._spoiled = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What `data` unfolds to; nothing once the stream was broken, which then ends without its last event."""
+        if self._spoiled:
+            return b""
+        try:
+            plain = self._inner.decompress(data, INFLATED_BYTES_MAX)
+        except zlib.error:
+            self._spoiled = True
+            return b""
+        self._spoiled = bool(self._inner.unconsumed_tail)
+        return b"" if self._spoiled else plain
 
 
 class Streamed:
@@ -217,13 +239,11 @@ class Streamed:
         self._echo = exchange.echoes
         self._cap = None if exchange.budget is None else Cap(exchange.budget.output_tokens(), exchange.budget.output_tokens)
         self._input_noted = False
-        # Nobody asked for a compressed stream. If one comes all the same it is opened: events must be seen to be kept whole.
-        self._inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS) if encoding in (b"gzip", b"x-gzip", b"deflate") else None
-        self._spoiled = False
+        self._inflater = Inflater() if encoding in INFLATED else None
 
     def take(self, data: bytes) -> None:
         if self._inflater is not None:
-            data = self._inflate(data)
+            data = self._inflater.feed(data)
         tap, exchange, cap = self.tap, self._exchange, self._cap
         events = tap.feed(data if cap is None else self._capped(cap, data))
         if not events:
@@ -282,7 +302,7 @@ class Streamed:
     def _scrubbed(self, events: bytes) -> bytes:
         """An error event speaks the upstream's own words, so it is treated like the body of an error."""
         upstream = self._exchange.upstream
-        return events if upstream is None else _without(events, upstream.secrets)
+        return events if upstream is None else without(events, upstream.secrets)
 
     def _failure(self) -> Fault | None:
         """What the upstream itself said went wrong."""
@@ -327,21 +347,9 @@ class Streamed:
         except OverlongEvent:
             return cap.end()  # nobody can say what it holds
 
-    def _inflate(self, data: bytes) -> bytes:
-        """What `data` unfolds to; nothing once the stream was broken, which then ends without its last event."""
-        assert self._inflater is not None
-        if self._spoiled:
-            return b""
-        try:
-            plain = self._inflater.decompress(data, INFLATED_BYTES_MAX)
-        except zlib.error:
-            self._spoiled = True
-            return b""
-        self._spoiled = bool(self._inflater.unconsumed_tail)
-        return b"" if self._spoiled else plain
 
-
-def _without(value: bytes, secrets: tuple[bytes, ...]) -> bytes:
+def without(value: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    """A text of the upstream's with none of what must never reach a client."""
     for secret in secrets:
         value = value.replace(secret, REDACTED)
     return value

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane import admit, body, counting, finish, headers, surfaces, upload
+from gateway.dataplane import admit, body, counting, finish, headers, routing, surfaces, upload
 from gateway.dataplane.attempt import attempt
 from gateway.dataplane.body import ClientGone
 from gateway.dataplane.exchange import Exchange
@@ -22,15 +22,15 @@ from gateway.dataplane.passthrough import Passthrough, Receive
 from gateway.dataplane.surfaces import Match, Place
 from gateway.dataplane.watch import CLIENT_STALL_S
 from gateway.dataplane.worker import Worker
-from gateway.dialects.anthropic import batches, models, request
+from gateway.dialects.anthropic import batches, request
+from gateway.dialects.passing import ANTHROPIC
 from gateway.state.counters import Counter
 from gateway.state.journal import Surface
+from gateway.upstream.providers import Upstream
 
 Scope = dict[str, Any]
 Probes = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What a client that speaks OpenAI's dialect cannot say itself.
-VERSION_LINE = b"anthropic-version: 2023-06-01\r\n"
 BATCHES = "/v1/messages/batches"
 # Forms and API calls of the control plane; the largest is a page of settings.
 CONTROL_BODY_BYTES_MAX = 1024 * 1024
@@ -49,14 +49,16 @@ class Calls:
         exchange = Exchange(Surface.OTHER, scope["method"], scope["path"], clock.wall_ns(), clock.monotonic_ns())
         relay = Passthrough(exchange, send, worker.rows, clock)
         match: Match | None = None
+        said: Said | None = None
         try:
             match = surfaces.find(exchange.method, exchange.path, scope["raw_path"])
             if match.place is Place.WORKER:
                 await self._probes(scope | {"path": match.path}, receive, send)
                 return
-            exchange.surface, exchange.path = match.surface, match.path
+            exchange.surface, exchange.path, exchange.metered = match.surface, match.path, match.metered
             worker.watch.begin(relay)
             said = headers.read(scope["headers"])
+            exchange.dialect = match.dialect or surfaces.dialect_of(match.path, said)
             relay.flow.closes_after = surfaces.closes_after(said)
             surfaces.check_framing(scope["http_version"], said)
             if match.place is Place.CONTROL:
@@ -69,6 +71,8 @@ class Calls:
                 # The server tells of broken chunks in the same words, and then somebody still listens.
                 finish.refuse(exchange, relay, Fault(FaultKind.INVALID, "The request body is incomplete or broken."))
         except Fault as fault:
+            if said is None:
+                exchange.dialect = surfaces.dialect_of(exchange.path, headers.read(scope["headers"]))
             finish.refuse(exchange, relay, fault)
         except Exception as error:  # noqa: BLE001 -- the last resort: a bug becomes a fault, not a dead connection
             finish.log_bug(exchange, error)
@@ -84,41 +88,57 @@ class Calls:
         """Steps 2 to 9 for whatever goes to an upstream."""
         worker = self._worker
         worker.counters.add(Counter.REQUESTS_STARTED)
-        exchange.caller = identify(said, worker.shared.keys, worker.pepper, exchange.started_ns // 1_000_000_000)
+        exchange.caller = identify(
+            said, worker.shared.keys, worker.pepper, exchange.started_ns // 1_000_000_000, exchange.dialect
+        )
         admit.early(worker, exchange, relay)
-        if match.surface in (Surface.MESSAGES, Surface.COUNT_TOKENS):
+        if match.metered or match.surface is Surface.COUNT_TOKENS:
             await self._message(exchange, relay, scope, said, receive)
         else:
             await self._other(exchange, relay, scope, said, receive)
 
     async def _message(self, exchange: Exchange, relay: Passthrough, scope: Scope, said: Said, receive: Receive) -> None:
-        """A Messages request or a count of one: read, checked, routed, sent."""
-        worker, settings = self._worker, self._worker.settings
+        """A request to a model, or a count of one: read, checked, routed, sent."""
+        worker, settings, dialect = self._worker, self._worker.settings, exchange.dialect
         count = exchange.surface is Surface.COUNT_TOKENS
-        version = request.check_version(said.notes.get(b"anthropic-version"))
+        version = request.check_version(said.notes.get(b"anthropic-version")) if dialect is ANTHROPIC else ""
         if not headers.json_body(said.notes.get(b"content-type")):
             raise Fault(FaultKind.UNSUPPORTED, "The Content-Type must be application/json with UTF-8.")
         payload = await body.read(relay, receive, said, bytes_max=settings.body_max_bytes)
         exchange.request_bytes = len(payload)
         plain = await body.decoded(payload, said.notes.get(b"content-encoding"), bytes_max=settings.body_max_bytes)
-        asked = request.check(plain, version=version, betas=headers.betas(said), count_tokens=count)
+        if dialect.check is None:
+            asked = request.check(plain, version=version, betas=headers.betas(said), count_tokens=count)
+        else:
+            asked = dialect.check(plain)
         exchange.stream, exchange.model_asked = asked.stream, asked.model
-        max_tokens = asked.max_tokens
-        target = worker.routes.plan(asked.model)[0]
+        target = routing.target(worker, asked.model, dialect)
         upstream = exchange.upstream = worker.upstreams[target.provider.name]
         exchange.model_served = target.model_served
-        block = said.block
-        span = asked.model_span
+        max_tokens = asked.max_tokens if dialect is ANTHROPIC else routing.output_tokens_max(exchange, asked, target)
+        block, path = said.block, exchange.path[upstream.path_cut :]
+        if dialect.name in upstream.speaks:
+            span = asked.model_span
+            if exchange.echoes:
+                payload = plain = request.replace_model(plain, span, target.model_served)
+                block = headers.without(block, frozenset((b"content-encoding",)))
+        elif count:
+            del asked
+            await self._count_here(exchange, relay, upstream, receive, plain)
+            return
+        else:
+            translation = routing.translate(exchange, asked, target)
+            payload = plain = translation.body
+            path = translation.path
+            block = routing.lines(block, exchange, target)
         del asked  # the parsed body, which may be larger than the body itself; the call may last minutes
-        if exchange.echoes:
-            payload = plain = request.replace_model(plain, span, target.model_served)
-            block = headers.without(block, frozenset((b"content-encoding",)))
         if count:
             admit.other(worker, exchange, relay)
         else:
             admit.message(worker, exchange, relay, plain, max_tokens)
         exchange.credential = upstream.next_credential()
-        head = headers.request_head(exchange, upstream, scope["query_string"], block, len(payload))
+        query = scope["query_string"] if exchange.translation is None else b""
+        head = headers.request_head(exchange, upstream, path, query, block, len(payload))
         worker.watch.sent(relay, receive)
         if not count:
             await attempt(exchange, relay, upstream.connections, worker.counters, head, payload)
@@ -131,18 +151,28 @@ class Calls:
             if counting.declined(relay):
                 await counting.estimate(worker, exchange, relay, plain)
 
+    async def _count_here(
+        self, exchange: Exchange, relay: Passthrough, upstream: Upstream, receive: Receive, plain: bytes
+    ) -> None:
+        """A count for an upstream that has none to ask for in this dialect."""
+        worker = self._worker
+        admit.other(worker, exchange, relay)
+        relay.home = upstream.connections
+        worker.watch.sent(relay, receive)
+        await counting.estimate(worker, exchange, relay, plain)
+
     async def _other(self, exchange: Exchange, relay: Passthrough, scope: Scope, said: Said, receive: Receive) -> None:
         """Every other path of the upstream: authenticated, counted, passed on. Large bodies are passed on as they come."""
         worker = self._worker
-        upstream = exchange.upstream = worker.upstreams[worker.routes.default.name]
         query = scope["query_string"]
         block = said.block
-        if exchange.surface is Surface.MODELS and b"anthropic-version" not in said.notes and b"x-api-key" not in said.notes:
-            exchange.reshape = models.as_openai
-            block += VERSION_LINE
-            query = query or b"limit=1000"
-        elif exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
-            exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
+        if exchange.surface is Surface.MODELS:
+            upstream, block, query = routing.models(worker, exchange, block, query)
+        else:
+            upstream = routing.native(worker)
+            if exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
+                exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
+        exchange.upstream = upstream
         admit.other(worker, exchange, relay)
         exchange.credential = upstream.next_credential()
         if upload.is_large(said):
@@ -151,7 +181,7 @@ class Calls:
         payload = await body.read(relay, receive, said, bytes_max=upload.HELD_BYTES_MAX)
         exchange.request_bytes = len(payload)
         length = len(payload) if payload or exchange.method in ("POST", "PUT", "PATCH") else None
-        head = headers.request_head(exchange, upstream, query, block, length)
+        head = headers.request_head(exchange, upstream, exchange.path[upstream.path_cut :], query, block, length)
         worker.watch.sent(relay, receive)
         await attempt(exchange, relay, upstream.connections, worker.counters, head, payload)
 

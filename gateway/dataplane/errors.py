@@ -3,12 +3,11 @@
 from gateway.core.faults import Fault
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
-from gateway.dialects.anthropic import fault as fault_words
 
 
 def put(flow: Flow, exchange: Exchange, fault: Fault, *, allow: str = "") -> None:
     """Answers with a fault. `allow` lists the methods of a path, for 405."""
-    status, pairs, body = fault_words.write(fault, exchange.id_text)
+    status, pairs, body = exchange.dialect.write_fault(fault, exchange.id_text)
     if allow:
         pairs.append((b"allow", allow.encode("ascii")))
     exchange.status = status

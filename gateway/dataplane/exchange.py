@@ -14,6 +14,8 @@ from gateway.core.ids import fresh_id, text_of
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dataplane.amounts import Budget
+from gateway.dialects.passing import ANTHROPIC, Passing
+from gateway.dialects.translation import Translation
 from gateway.state.journal import Surface
 from gateway.state.keys import KeyRow
 from gateway.upstream.providers import Upstream
@@ -29,6 +31,8 @@ class Exchange:
     started_ns: int  # wall clock
     began_ns: int  # monotonic
     request_id: bytes = field(default_factory=fresh_id)
+    dialect: Passing = ANTHROPIC  # the client's
+    metered: bool = False  # its tokens are billed
     # identify
     caller: KeyRow | None = None
     # read body, check
@@ -38,6 +42,7 @@ class Exchange:
     # route
     model_served: str = ""
     upstream: Upstream | None = None
+    translation: Translation | None = None  # where the upstream speaks another dialect than the client
     reshape: Callable[[bytes], bytes] | None = None  # turns a whole answer into the caller's dialect
     # admit
     row: int | None = None

@@ -32,6 +32,12 @@ _DROPPED_RESPONSE = _HOP_BY_HOP - {b"content-length"} | frozenset(
 )
 _DROPPED_RESPONSE_PREFIXES = (b"cf-", b"anthropic-ratelimit-unified-")
 
+# What a client says in its dialect's own terms, and what is said anew of a translated body.
+_OF_A_DIALECT = (
+    *(b"accept:", b"anthropic-", b"content-encoding:", b"content-type:", b"openai-"),
+    *(b"x-claude-", b"x-codex-", b"x-stainless-"),
+)
+
 NAMES_REMEMBERED_MAX = 1024
 _verdicts: dict[bytes, bool] = {}
 
@@ -78,14 +84,21 @@ def without(block: bytes, names: frozenset[bytes]) -> bytes:
     return b"".join(line for line in block.splitlines(keepends=True) if line.partition(b":")[0] not in names)
 
 
-def request_head(exchange: Exchange, upstream: Upstream, query: bytes, block: bytes, length: int | None) -> bytes:
+def for_another(block: bytes, *, streams: bool) -> bytes:
+    """Header lines for an upstream of another dialect: without what says how the client speaks its own."""
+    lines = [line for line in block.splitlines(keepends=True) if not line.startswith(_OF_A_DIALECT)]
+    accept = b"accept: text/event-stream\r\n" if streams else b"accept: application/json\r\n"
+    return b"".join((*lines, b"content-type: application/json\r\n", accept))
+
+
+def request_head(exchange: Exchange, upstream: Upstream, path: str, query: bytes, block: bytes, length: int | None) -> bytes:
     """The head of a request to an upstream. `length` is None for a request without a body or with one of unknown length."""
     if upstream.own_headers:
         block = without(block, upstream.own_headers)
     target = b"%b%b?%b" if query else b"%b%b%b"
     return b"%b %b HTTP/1.1\r\n%b%b%b" % (
         exchange.method.encode("ascii"),
-        target % (upstream.base_path, exchange.path.encode("ascii"), query),
+        target % (upstream.base_path, path.encode("ascii"), query),
         upstream.head_lines[exchange.credential],
         block,
         b"\r\n" if length is None else b"content-length: %d\r\n\r\n" % length,

@@ -8,6 +8,7 @@ import re
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.headers import Said
+from gateway.dialects.passing import ANTHROPIC, Passing
 from gateway.state.keys import KeyRow, KeyState, KeyTable
 from gateway.state.pepper import Pepper
 
@@ -16,11 +17,11 @@ _BEARER = re.compile(rb"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
 CREDENTIAL_BYTES_MAX = 512
 
 
-def identify(said: Said, keys: KeyTable, pepper: Pepper, wall_s: int) -> KeyRow:
+def identify(said: Said, keys: KeyTable, pepper: Pepper, wall_s: int, dialect: Passing = ANTHROPIC) -> KeyRow:
     """The caller behind `x-api-key` or `Authorization: Bearer`; the first decides when both are keys of ours, as upstream.
 
     When only the second is, it is taken: SDKs send a stale environment key beside a token.
-    Raises Fault UNAUTHENTICATED with the upstream's wording.
+    Raises Fault UNAUTHENTICATED in the words of the client's dialect.
     """
     x_api_key = said.notes.get(b"x-api-key")
     if x_api_key:
@@ -34,8 +35,8 @@ def identify(said: Said, keys: KeyTable, pepper: Pepper, wall_s: int) -> KeyRow:
         if row is not None:
             return row
     if x_api_key:
-        raise Fault(FaultKind.UNAUTHENTICATED, "invalid x-api-key")
-    raise Fault(FaultKind.UNAUTHENTICATED, "Invalid bearer token" if authorization else "x-api-key header is required")
+        raise Fault(FaultKind.UNAUTHENTICATED, dialect.wrong_key)
+    raise Fault(FaultKind.UNAUTHENTICATED, dialect.wrong_bearer if authorization else dialect.no_key)
 
 
 def _row_of(credential: bytes, keys: KeyTable, pepper: Pepper, wall_s: int) -> KeyRow | None:

@@ -5,6 +5,8 @@ inside `data_received`, nothing is awaited. How an answer is taken is decided on
 
     collected   errors, and JSON answers of the metered paths: held whole, so a cut one can still be replaced by an error
     streamed    Messages event streams: in whole events, tapped, closed with an error event when the upstream dies
+    relayed     event streams of other dialects, or into others
+    translated  the same of answers that are not streamed
     raw         everything else: as it comes; when the upstream dies the connection to the client is broken off
 
 The end of it is the future `done`, which the call waits for; how it ended stands on the exchange.
@@ -21,6 +23,8 @@ from gateway.dataplane import headers, settle
 from gateway.dataplane.answers import Answer, Collected, Raw, Streamed
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow, Send
+from gateway.dataplane.relay import Relayed, Translated
+from gateway.dialects.passing import ANTHROPIC
 from gateway.state.inflight import InflightRows
 from gateway.state.journal import Surface
 from gateway.upstream.connections import Connections
@@ -31,7 +35,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 REDIRECTED = "The upstream answered with a redirect, which is not followed."
 NOT_A_MESSAGE = "The upstream answered with something that is not a message."
 
-_METERED = frozenset((Surface.MESSAGES, Surface.COUNT_TOKENS, Surface.MODELS))
+_HELD = frozenset((Surface.COUNT_TOKENS, Surface.MODELS))
 
 
 class Passthrough:
@@ -96,7 +100,7 @@ class Passthrough:
     def head(self, status: int, pairs: headers.Headers) -> None:
         exchange = self.exchange
         exchange.status = status
-        request_id = headers.value_of(pairs, b"request-id")
+        request_id = headers.value_of(pairs, b"request-id") or headers.value_of(pairs, b"x-request-id")
         if request_id is not None:
             exchange.upstream_request_id = request_id.decode("latin-1")
         self._answer = self._choose(status, pairs)
@@ -107,9 +111,15 @@ class Passthrough:
         assert answer is not None  # a body never comes before its head
         if data:
             answer.take(data)
-            if isinstance(answer, Streamed) and answer.capped:
-                answer.close_capped()
-                self.exchange.end(Outcome.BUDGET_ENDED)
+            if isinstance(answer, Streamed):
+                if answer.capped:
+                    answer.close_capped()
+                    self.exchange.end(Outcome.BUDGET_ENDED)
+                    self._stop()
+                    return
+            elif isinstance(answer, Relayed) and answer.over:
+                fault = answer.close()
+                self.exchange.end(Outcome.UPSTREAM_DIED if fault else Outcome.BUDGET_ENDED, fault)
                 self._stop()
                 return
         if ended:
@@ -157,7 +167,7 @@ class Passthrough:
         """The client left: the upstream is closed at once."""
         exchange = self.exchange
         if exchange.outcome is None:
-            if isinstance(self._answer, Streamed):
+            if isinstance(self._answer, (Streamed, Relayed)):
                 self._answer.settle()
             elif exchange.attempts and not self.stale and exchange.status < 400:
                 settle.assume_input(exchange)
@@ -206,11 +216,20 @@ class Passthrough:
         encoding = headers.value_of(pairs, b"content-encoding")
         if 300 <= status < 400 and status != 304:
             return Collected(exchange, self.flow, 502, [], self._clock, refused=REDIRECTED)
-        held = exchange.surface in _METERED or exchange.reshape is not None
-        if exchange.surface is Surface.MESSAGES and status == 200 and content_type.startswith(b"text/event-stream"):
+        metered, translated = exchange.metered, exchange.translation is not None
+        if metered and status == 200 and content_type.startswith(b"text/event-stream"):
+            if translated or exchange.dialect is not ANTHROPIC:
+                if exchange.stream or not translated:
+                    return Relayed(exchange, self.flow, pairs, encoding, self._note_progress, self._clock)
+                return Collected(exchange, self.flow, 502, [], self._clock, refused=NOT_A_MESSAGE)
             return Streamed(exchange, self.flow, pairs, encoding, self._note_progress, self._clock)
-        if exchange.surface is Surface.MESSAGES and status < 300 and not content_type.startswith(b"application/json"):
+        if metered and status < 300 and not content_type.startswith(b"application/json"):
             return Collected(exchange, self.flow, 502, [], self._clock, refused=NOT_A_MESSAGE)
+        if translated:
+            if status < 300 and exchange.stream:
+                return Collected(exchange, self.flow, 502, [], self._clock, refused=NOT_A_MESSAGE)
+            return Translated(exchange, self.flow, status, pairs, self._clock)
+        held = metered or exchange.surface in _HELD or exchange.reshape is not None
         if status >= 400 or (held and content_type.startswith(b"application/json")):
             return Collected(exchange, self.flow, status, pairs, self._clock)
         return Raw(exchange, self.flow, status, pairs)

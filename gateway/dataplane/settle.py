@@ -15,7 +15,7 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
 from gateway.dataplane.amounts import used
 from gateway.dataplane.exchange import Exchange
-from gateway.state.journal import Flags, Surface, pack
+from gateway.state.journal import Flags, pack
 from gateway.state.limits import NOTHING as AMOUNTS_NONE
 from gateway.state.limits import Amounts
 
@@ -48,7 +48,7 @@ def assume_input(exchange: Exchange) -> None:
 def reservation(exchange: Exchange) -> bytes:
     """The record for the in-flight row at admission: how the request settles if this worker dies now."""
     flags = STREAM if exchange.stream else 0
-    if exchange.surface is not Surface.MESSAGES:
+    if not exchange.metered:
         return _record(exchange, Outcome.WORKER_KILLED, NOTHING, flags, 0, 0, 0)
     return _record(
         exchange, Outcome.WORKER_KILLED, Usage(estimated_input_tokens(exchange)), flags | Flags.INPUT_ESTIMATED.value, 0, 0, 0
@@ -64,7 +64,7 @@ def settlement(exchange: Exchange, now_ns: int, price_tag: int) -> tuple[bytes, 
     """The record for the journal, and what the request counts for with its caller's limits. `now_ns` is monotonic."""
     outcome = exchange.outcome or Outcome.REFUSED
     usage, flags, cost = exchange.usage, exchange.flags, 0
-    billed = exchange.surface is Surface.MESSAGES and _billed(exchange, outcome)
+    billed = exchange.metered and _billed(exchange, outcome)
     if not billed:
         usage, flags = NOTHING, 0
     elif exchange.rate is not None:

@@ -19,7 +19,15 @@ from enum import Enum
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.headers import Said
-from gateway.state.journal import Surface
+from gateway.dialects.passing import (
+    ANTHROPIC,
+    OPENAI_CHAT,
+    OPENAI_COMPLETIONS,
+    OPENAI_EMBEDDINGS,
+    OPENAI_RESPONSES,
+    Passing,
+)
+from gateway.state.journal import BILLED, Surface
 
 
 class Place(Enum):
@@ -32,12 +40,17 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`path` is the canonical path upstream; for OTHER it is the client's own, percent-encoding untouched."""
+    """`path` is the canonical path, as upstream; for OTHER it is the client's own, percent-encoding untouched.
+
+    `dialect` is the client's, None where its headers decide. `metered` is whether tokens are billed.
+    """
 
     place: Place
     surface: Surface
     path: str
     methods: frozenset[str]
+    dialect: Passing | None = None
+    metered: bool = False
 
 
 PREFIXES = ("/v1", "/v1/v1", "/anthropic/v1", "/anthropic/v1/v1", "/anthropic", "")
@@ -45,15 +58,19 @@ _POST = frozenset({"POST"})
 _GET = frozenset({"GET", "HEAD"})
 _ANY = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
-_NAMED = {
-    "/messages": (Surface.MESSAGES, _POST),
-    "/messages/count_tokens": (Surface.COUNT_TOKENS, _POST),
-    "/models": (Surface.MODELS, _GET),
+_NAMED: dict[str, tuple[Surface, frozenset[str], Passing | None]] = {
+    "/messages": (Surface.MESSAGES, _POST, ANTHROPIC),
+    "/messages/count_tokens": (Surface.COUNT_TOKENS, _POST, ANTHROPIC),
+    "/models": (Surface.MODELS, _GET, None),
+    "/chat/completions": (Surface.CHAT, _POST, OPENAI_CHAT),
+    "/responses": (Surface.RESPONSES, _POST, OPENAI_RESPONSES),
+    "/completions": (Surface.COMPLETIONS, _POST, OPENAI_COMPLETIONS),
+    "/embeddings": (Surface.EMBEDDINGS, _POST, OPENAI_EMBEDDINGS),
 }
 PATHS: dict[str, Match] = {
-    prefix + suffix: Match(Place.UPSTREAM, surface, "/v1" + suffix, methods)
+    prefix + suffix: Match(Place.UPSTREAM, surface, "/v1" + suffix, methods, dialect, surface in BILLED)
     for prefix in PREFIXES
-    for suffix, (surface, methods) in _NAMED.items()
+    for suffix, (surface, methods, dialect) in _NAMED.items()
 }
 # Probes that answer whether or not a key came with them. `HEAD /` and `/api/hello` are Claude Code's connection warm-up.
 PROBES = frozenset({"/healthz", "/readyz", "/health", "/api/hello"})
@@ -62,14 +79,15 @@ PROBES = frozenset({"/healthz", "/readyz", "/health", "/api/hello"})
 ADMIN_API = "organizations"
 _ADMIN_PATH = re.compile(r"/organizations(?:/[\w.@+~:-]+)*", re.ASCII)
 
-# Anthropic paths that are not passed on: what they would spend is not metered yet.
+# What lies below the served paths or beside them and is not passed on: it would not be metered, or needs a store.
 CLOSED = {
-    "chat": "The OpenAI Chat Completions API is not served here.",
-    "responses": "The OpenAI Responses API is not served here.",
-    "completions": "The OpenAI Completions API is not served here.",
-    "embeddings": "The OpenAI Embeddings API is not served here.",
+    "chat": "Stored chat completions are not served here.",
+    "responses": "Stored responses are not served here.",
+    "completions": "Not found",
+    "embeddings": "Not found",
     "complete": "Text completions are not served here; use /v1/messages.",
 }
+_OPENAI_FIRST = frozenset(("chat", "responses", "completions", "embeddings"))
 
 # Of the headers that travel on. The edge before the upstream takes no more.
 HEAD_BYTES_MAX = 128 * 1024
@@ -92,6 +110,22 @@ def find(method: str, path: str, raw_path: bytes) -> Match:
     if method not in match.methods:
         raise Fault(FaultKind.METHOD, f"Method Not Allowed: use {' or '.join(sorted(match.methods))}.")
     return match
+
+
+def dialect_of(path: str, said: Said) -> Passing:
+    """The client's dialect where no path decides: OpenAI's for a bearer of a key who says nothing of Anthropic's.
+
+    Also for a path that is refused, so that the refusal can be read.
+    """
+    match = PATHS.get(path)
+    if match is not None and match.dialect is not None:
+        return match.dialect
+    if not _OPENAI_FIRST.isdisjoint(path.lower().split("/")[:4]):
+        return OPENAI_CHAT
+    notes = said.notes
+    if b"authorization" in notes and b"anthropic-version" not in notes and b"x-api-key" not in notes:
+        return OPENAI_CHAT
+    return ANTHROPIC
 
 
 def allowed(path: str) -> str:

@@ -43,7 +43,7 @@ async def pass_on(
         raise too_large()
     chunked = said.content_length is None
     block = said.block + b"transfer-encoding: chunked\r\n" if chunked else said.block
-    head = headers.request_head(exchange, upstream, query, block, said.content_length)
+    head = headers.request_head(exchange, upstream, exchange.path, query, block, said.content_length)
     relay.home = upstream.connections
     connection = await opened(relay, upstream.connections, worker.counters)
     exchange.connection = connection

@@ -45,6 +45,7 @@ class Worker:
     pepper: Pepper
     routes: Routes
     upstreams: dict[str, Upstream]
+    native: Upstream | None  # for the paths that only Anthropic has
     control: Connections
     internal: Connections
     watch: Watch
@@ -59,6 +60,7 @@ class Worker:
         rows = InflightRows(slot)
         bounds = UpstreamLimits(settings.connections_per_upstream_max, settings.idle_connection_s, settings.connect_timeout_s)
         upstreams = {provider.name: upstream_of(provider, bounds, clock) for provider in settings.providers}
+        routes = settings.routes
         control, internal = _control(paths.control_sock, clock), _control(paths.internal_sock, clock)
         limits = CallerLimits(shared, slot, rows)
         every = [upstream.connections for upstream in upstreams.values()]
@@ -73,8 +75,11 @@ class Worker:
             tariff=Tariff(settings.catalogue, settings.plans, settings.prices, ClassMasks(shared.region, shared.layout)),
             counters=SlotCounters(slot),
             pepper=load_pepper(paths.pepper),
-            routes=settings.routes,
+            routes=routes,
             upstreams=upstreams,
+            native=next(
+                (one for one in (upstreams[routes.default.name], *upstreams.values()) if one.dialect == "anthropic"), None
+            ),
             control=control,
             internal=internal,
             watch=Watch(settings, slot, limits, [*every, control, internal], clock),

@@ -4,8 +4,6 @@ Pure: a prompt and a script give blocks, a stop reason and the figures of usage.
 so that a stream and a body of the same request say the same.
 """
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +12,7 @@ import orjson
 from gateway.core.ids import fresh_id, text_of
 from gateway.core.usage import Usage
 from gateway.simulator import prose
-from gateway.simulator.prompt import Prompt
+from gateway.simulator.prompt import Prompt, signature_of
 from gateway.simulator.script import Script
 
 THINKING_TOKENS = 16  # when the request asks to think and no script says how long
@@ -31,6 +29,7 @@ class Block:
     id: str = ""
     signature: str = ""
     shown: bool = True  # thinking only: False keeps the text back and sends the signature alone
+    custom: bool = False  # tool_use only: its input is a text
 
     @property
     def text(self) -> str:
@@ -58,8 +57,7 @@ def compose(prompt: Prompt, script: Script, usage: Usage, body_sha256: str | Non
     thinking_tokens = min(wanted, left)
     if thinking_tokens:
         thought = prose.deliberation(prompt.last_text, thinking_tokens)
-        signature = base64.b64encode(hashlib.sha256("".join(thought).encode()).digest()).decode()
-        blocks.append(Block("thinking", thought, signature=signature, shown=prompt.shows_thinking))
+        blocks.append(Block("thinking", thought, signature=signature_of("".join(thought)), shown=prompt.shows_thinking))
         left -= thinking_tokens
     tool = _tool(prompt, script)
     stop_reason, stop_sequence = "end_turn", None
@@ -73,17 +71,22 @@ def compose(prompt: Prompt, script: Script, usage: Usage, body_sha256: str | Non
         if stop_sequence is not None:
             stop_reason, tool = "stop_sequence", None
     if tool is not None and stop_reason == "end_turn":
-        call = _call(tool)
         stop_reason = "tool_use"
-        if len(call.pieces) > left:
-            call.pieces, stop_reason = call.pieces[:left], "max_tokens"
-        blocks.append(call)
+        for _ in range(script.calls):
+            call = _call(tool)
+            if len(call.pieces) > left:
+                call.pieces, stop_reason = call.pieces[:left], "max_tokens"
+            blocks.append(call)
+            left -= len(call.pieces)
     usage.output_tokens = sum(len(block.pieces) for block in blocks)
     return Answer(text_of("msg", fresh_id()), prompt.model, blocks, stop_reason, stop_sequence, usage, thinking_tokens)
 
 
 def _text(prompt: Prompt, script: Script, body_sha256: str | None) -> list[str]:
     tokens = script.text_tokens
+    if prompt.schema is not None and tokens is None:
+        written = orjson.dumps(_example(prompt.schema, 0)).decode()
+        return [written[place : place + 8] for place in range(0, len(written), 8)]
     said = prose.echo(prompt.last_text) if tokens is None else prose.passage(prompt.last_text, tokens)
     if body_sha256 is not None:
         said = [*prose.pieces(f"sha256 {body_sha256}"), "\n", *said]
@@ -118,6 +121,10 @@ def _tool(prompt: Prompt, script: Script) -> dict[str, Any] | None:
 
 
 def _call(tool: dict[str, Any]) -> Block:
+    if tool.get("custom"):
+        return Block(
+            "tool_use", prose.pieces("simulated words"), name=str(tool["name"]), id=text_of("toolu", fresh_id()), custom=True
+        )
     value = _example(tool.get("input_schema"), 0)
     written = "" if not value or not isinstance(value, dict) else orjson.dumps(value).decode()
     parts = [written[place : place + 8] for place in range(0, len(written), 8)]

@@ -6,6 +6,7 @@ happens here, as one edit after another over lists, so a connection only has to 
 
 import zlib
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -35,6 +36,7 @@ class Reply:
     frames: Frames
     streamed: bool = False
     headers: list[tuple[str, str]] = field(default_factory=list)
+    fault: Callable[[int, str, str | None, str | None], bytes] = faults.event  # how an error in mid-stream is written
 
     @staticmethod
     def of(status: int, content_type: str, payload: bytes, tokens: int = 0) -> "Reply":
@@ -62,12 +64,18 @@ class Delivery:
         return f"<Delivery {len(self.segments)} segments, {sum(map(len, self.segments))} bytes, {self.ending.value}>"
 
 
-def edit_frames(frames: Frames, script: Script, request_id: str, streamed: bool) -> Frames:
-    """The frames after what a script does to a payload. `streamed`: the frames are events."""
+def edit_frames(
+    frames: Frames,
+    script: Script,
+    request_id: str,
+    streamed: bool,
+    fault: Callable[[int, str, str | None, str | None], bytes] = faults.event,
+) -> Frames:
+    """The frames after what a script does to a payload. `streamed`: the frames are events; `fault` writes an error as one."""
     if streamed and script.error_at is not None and script.error_at < len(frames):
         kept = Frames(frames.bytes_of[: script.error_at], frames.tokens[: script.error_at])
         kept.append(
-            faults.event(script.status or 529, request_id, script.message, script.error_code),
+            fault(script.status or 529, request_id, script.message, script.error_code),
             kept.tokens[-1] if kept.tokens else 0,
         )
         frames = kept

@@ -115,3 +115,19 @@ def listing(query: dict[str, list[str]]) -> dict[str, Any]:
     """A page of the catalogue, newest first; `lifecycle[]` narrows it."""
     wanted = query.get("lifecycle[]")
     return page([model for model in CATALOGUE.values() if wanted is None or model["lifecycle"] in wanted], query)
+
+
+OPENAI_NAMES = ("gpt-5.5", "gpt-5.5-mini", "text-embedding-3-small")
+OPENAI_CREATED_S = 1_780_000_000
+
+
+def openai_listing() -> dict[str, Any]:
+    """What a client of OpenAI's is shown."""
+    return {"object": "list", "data": [openai_one(name) for name in OPENAI_NAMES]}
+
+
+def openai_one(name: str) -> dict[str, Any]:
+    """One of those. Raises Refusal (404)."""
+    if name not in OPENAI_NAMES:
+        raise Refusal(404, f"The model '{name[:100]}' does not exist")
+    return {"id": name, "object": "model", "created": OPENAI_CREATED_S, "owned_by": "simulator"}

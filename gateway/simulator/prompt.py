@@ -4,6 +4,8 @@ Owns what the simulator wants to know of a request and the refusals an upstream 
 no answer. Unknown fields, blocks and roles pass: the simulator stands in for an upstream that is newer than its clients.
 """
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ FRAME_TOKENS = 7  # what a conversation costs before its first word
 MESSAGE_TOKENS = 4
 IMAGE_TOKENS = 1600
 DOCUMENT_TOKENS = 3000
+SIGNATURE_CHARS = 44  # base64 of a digest
 
 _TOOL_WISH = re.compile(r"\buse tool ([A-Za-z0-9_-]{1,128})")
 _SAMPLING = ("temperature", "top_p", "top_k")
@@ -49,6 +52,13 @@ class Prompt:
     stop_sequences: list[str]
     has_breakpoints: bool
     body: dict[str, Any] = field(repr=False)
+    schema: dict[str, Any] | None = None  # what the text must fit; an empty one is any object
+
+
+def tool_wish(text: str) -> str:
+    """The tool that a text asks for by `use tool NAME`, or nothing."""
+    wish = _TOOL_WISH.search(text)
+    return wish.group(1) if wish else ""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def read(parsed: dict[str, Any], *, version: str, has_breakpoints: bool, countin
     kind = thinking.get("type") if isinstance(thinking, dict) else None
     last = messages[-1]
     tools = [tool for tool in parsed.get("tools") or () if isinstance(tool, dict)]
-    last_text = text_of(last.get("content"))
+    last_text = text_of(last.get("content")) or _results_of(last.get("content"))
     return Prompt(
         model=parsed["model"],
         stream=parsed.get("stream") is True,
@@ -85,6 +95,7 @@ def read(parsed: dict[str, Any], *, version: str, has_breakpoints: bool, countin
         stop_sequences=[stop for stop in parsed.get("stop_sequences") or () if isinstance(stop, str) and stop],
         has_breakpoints=has_breakpoints,
         body=parsed,
+        schema=_schema(parsed),
     )
 
 
@@ -131,10 +142,25 @@ def _check_message(number: int, message: Any) -> None:
                 raise Refusal(400, f"{where}.content.{place}: Input should be a valid dictionary")
             if not isinstance(block.get("type"), str):
                 raise Refusal(400, f"{where}.content.{place}.type: Field required")
+            if block["type"] == "thinking" and not _is_ours(block):
+                raise Refusal(400, f"{where}.content.{place}: Invalid `signature` in `thinking` block")
             if block["type"] == "text" and not (isinstance(block.get("text"), str) and block["text"]):
                 raise Refusal(400, "messages: text content blocks must be non-empty")
     elif not isinstance(content, str):
         raise Refusal(400, f"{where}.content: Input should be a valid string")
+
+
+def signature_of(thought: str) -> str:
+    """What the simulator signs a thought with."""
+    return base64.b64encode(hashlib.sha256(thought.encode()).digest()).decode()
+
+
+def _is_ours(block: dict[str, Any]) -> bool:
+    """Whether a thought comes back as it was given; one whose text was kept back has its signature alone."""
+    thought, signature = block.get("thinking"), block.get("signature")
+    if not isinstance(thought, str) or not isinstance(signature, str) or not signature:
+        return False
+    return not signature.endswith("=") or len(signature) != SIGNATURE_CHARS or not thought or signature == signature_of(thought)
 
 
 def text_of(content: Any) -> str:
@@ -142,6 +168,16 @@ def text_of(content: Any) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(block["text"] for block in content if block.get("type") == "text")
+
+
+def _results_of(content: Any) -> str:
+    """The text of tool results, when nothing else is said."""
+    said: list[str] = []
+    for block in content if isinstance(content, list) else ():
+        result = block.get("content") if block.get("type") == "tool_result" else None
+        parts = [{"text": result}] if isinstance(result, str) else result if isinstance(result, list) else []
+        said += [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return "\n".join(said)
 
 
 def block_tokens(block: Any) -> int:
@@ -194,5 +230,12 @@ def _wanted_tool(choice: Any, tools: list[dict[str, Any]], last: dict[str, Any],
     content = last["content"]
     if isinstance(content, list) and any(block.get("type") == "tool_result" for block in content):
         return None
-    wish = _TOOL_WISH.search(last_text)
-    return by_name.get(wish.group(1)) if wish else None
+    return by_name.get(tool_wish(last_text))
+
+
+def _schema(parsed: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of structured output, if that is asked for."""
+    config = parsed.get("output_config")
+    form = config.get("format") if isinstance(config, dict) else None
+    schema = form.get("schema") if isinstance(form, dict) else None
+    return schema if isinstance(schema, dict) else None

@@ -22,6 +22,7 @@ class Script:
     head_ms: int = 0
     thinking_tokens: int | None = None
     tool: str | None = None
+    calls: int = 1
     status: int | None = None
     retry_after: int | None = None
     message: str | None = None
@@ -122,6 +123,7 @@ KEYS: dict[str, Key] = {
     "head_ms": Key("N", _MS, "wait before the first byte of the answer"),
     "thinking_tokens": Key("N", _COUNT, "think for N tokens first; 0 = no thinking block"),
     "tool": Key("NAME", _word, "call that tool"),
+    "calls": Key("N", _whole(1, 100), "call the tool N times at once"),
     "status": Key("NNN", _whole(400, 599), "answer with the error envelope of that status"),
     "retry_after": Key("S", _whole(0, 1_000_000), "retry-after of that error, seconds"),
     "message": Key("TEXT", _line, "text of that error"),

@@ -16,7 +16,7 @@ import orjson
 
 from gateway.core.ids import fresh_id, text_of
 from gateway.simulator import events, faults, models, prompt
-from gateway.simulator.answer import compose
+from gateway.simulator.answer import Answer, compose
 from gateway.simulator.batches import Batches
 from gateway.simulator.connection import Request
 from gateway.simulator.delivery import Reply, edit_frames, plan
@@ -24,6 +24,9 @@ from gateway.simulator.events import Frames
 from gateway.simulator.exchange import Call, Served, begun, credential_of
 from gateway.simulator.files import Files
 from gateway.simulator.heads import JSON_TYPE, SSE_TYPE, Heads
+from gateway.simulator.openai import asked as openai_asked
+from gateway.simulator.openai import chat, responses
+from gateway.simulator.openai import faults as openai_faults
 from gateway.simulator.prefixes import PrefixCache
 from gateway.simulator.prompt import Refusal
 from gateway.simulator.script import Script, ScriptError, line_in, read_header, read_line
@@ -72,13 +75,15 @@ class Surfaces:
 
     def _served(self, call: Call, reply: Reply) -> Served:
         request, script = call.request, call.script
-        frames = reply.frames = edit_frames(reply.frames, script, call.request_id, reply.streamed)
+        frames = reply.frames = edit_frames(reply.frames, script, call.request_id, reply.streamed, reply.fault)
         length: int | None = sum(map(len, frames.bytes_of))
         if reply.streamed:
             length = None
             if request.is_http10:
                 length, request.keep_alive = -1, False
         headers = reply.headers
+        if is_openai(request):
+            headers = [*headers, ("x-request-id", call.request_id)]
         if script.gzip:
             headers = [*headers, ("content-encoding", "gzip")]
         if script.sha:
@@ -130,7 +135,7 @@ class Surfaces:
             raise Refusal(401, "x-api-key header is required")
         if self.keys and credential not in self.keys:
             raise Refusal(401, "invalid x-api-key" if request.header.get("x-api-key") else "Invalid bearer token")
-        if request.path.startswith("/v1/"):
+        if request.path.startswith("/v1/") and not is_openai(request):
             version = request.header.get("anthropic-version")
             if version is None:
                 raise Refusal(400, "anthropic-version: header is required")
@@ -170,24 +175,33 @@ class Surfaces:
             return Reply(200, SSE_TYPE, frames, streamed=True)
         raise Refusal(404, "simulate: no such fixture")
 
+    def _by_line(self, call: Call, asked: prompt.Prompt) -> Reply | None:
+        """Reads a script in the prompt; the reply when that leaves nothing to say."""
+        call.model, call.stream = asked.model, asked.stream
+        line = line_in(asked.last_text)
+        if line is None:
+            return None
+        # A header outranks a line in the prompt, so the line is read first and the header again on top of it.
+        call.script = read_line(line, self.script)
+        if "x-simulate" in call.request.header:
+            call.script = read_header(call.request.header["x-simulate"], call.script)
+        return self._scripted(call)
+
+    def _answer(self, call: Call, asked: prompt.Prompt) -> Answer:
+        script = call.script
+        sha256 = hashlib.sha256(call.request.body).hexdigest() if script.sha else None
+        call.answer = compose(asked, script, self._prefixes.take(asked, call.tenant, monotonic()), sha256)
+        return call.answer
+
     # endpoints; each takes the call and what the path carries
 
     def _messages(self, call: Call, _: str) -> Reply:
         request = call.request
         asked = self._prompt(request)
-        call.model, call.stream = asked.model, asked.stream
-        line = line_in(asked.last_text)
-        if line is not None:
-            # A header outranks a line in the prompt, so the line is read first and the header again on top of it.
-            call.script = read_line(line, self.script)
-            if "x-simulate" in request.header:
-                call.script = read_header(request.header["x-simulate"], call.script)
-            scripted = self._scripted(call)
-            if scripted is not None:
-                return scripted
-        script = call.script
-        sha256 = hashlib.sha256(request.body).hexdigest() if script.sha else None
-        call.answer = answer = compose(asked, script, self._prefixes.take(asked, call.tenant, monotonic()), sha256)
+        scripted = self._by_line(call, asked)
+        if scripted is not None:
+            return scripted
+        answer, script = self._answer(call, asked), call.script
         if asked.stream:
             return Reply(200, SSE_TYPE, events.stream(answer, script.chunk, script.usage), streamed=True)
         return Reply.of(200, JSON_TYPE, events.body(answer, script.usage), answer.usage.output_tokens)
@@ -205,10 +219,58 @@ class Surfaces:
         call.model = asked.model
         return _json({"input_tokens": asked.input_tokens})
 
+    def _chat(self, call: Call, _: str) -> Reply:
+        parsed = prompt.parse(call.request.body)
+        asked = openai_asked.chat(parsed)
+        scripted = self._by_line(call, asked)
+        if scripted is not None:
+            return scripted
+        answer, script = self._answer(call, asked), call.script
+        if not asked.stream:
+            return Reply.of(200, JSON_TYPE, chat.body(answer, script.usage), answer.usage.output_tokens)
+        options = parsed.get("stream_options")
+        include_usage = isinstance(options, dict) and options.get("include_usage") is True
+        frames = chat.stream(answer, script.chunk, script.usage, include_usage=include_usage)
+        return Reply(200, SSE_TYPE, frames, streamed=True, fault=openai_faults.chunk)
+
+    def _responses(self, call: Call, _: str) -> Reply:
+        parsed = prompt.parse(call.request.body)
+        asked = openai_asked.responses(parsed)
+        scripted = self._by_line(call, asked)
+        if scripted is not None:
+            return scripted
+        answer, script = self._answer(call, asked), call.script
+        if not asked.stream:
+            return Reply.of(200, JSON_TYPE, responses.body(answer, parsed, script.usage), answer.usage.output_tokens)
+        frames = responses.stream(answer, parsed, script.chunk, script.usage)
+        return Reply(200, SSE_TYPE, frames, streamed=True, fault=openai_faults.event)
+
+    def _completions(self, call: Call, _: str) -> Reply:
+        parsed = prompt.parse(call.request.body)
+        asked = openai_asked.chat({**parsed, "messages": [{"role": "user", "content": str(parsed.get("prompt", ""))}]})
+        scripted = self._by_line(call, asked)
+        if scripted is not None:
+            return scripted
+        frames = chat.completion(self._answer(call, asked), streams=asked.stream)
+        if asked.stream:
+            return Reply(200, SSE_TYPE, frames, streamed=True, fault=openai_faults.chunk)
+        return Reply(200, JSON_TYPE, frames)
+
+    def _embeddings(self, call: Call, _: str) -> Reply:
+        parsed = prompt.parse(call.request.body)
+        if "input" not in parsed or not isinstance(parsed.get("model"), str):
+            raise Refusal(400, "Missing required parameter: 'input'.")
+        call.model = parsed["model"]
+        return Reply.of(200, JSON_TYPE, chat.embeddings(parsed, parsed["model"]))
+
     def _models(self, call: Call, _: str) -> Reply:
+        if is_openai(call.request):
+            return _json(models.openai_listing())
         return _json(models.listing(call.query))
 
     def _model(self, call: Call, name: str) -> Reply:
+        if is_openai(call.request):
+            return _json(models.openai_one(name))
         return _json(models.one(name))
 
     def _files_create(self, call: Call, _: str) -> Reply:
@@ -254,7 +316,16 @@ class Surfaces:
         return _json(self._batches.delete(call.tenant, batch_id))
 
 
+_OPENAI: dict[str, Handler] = {
+    "/chat/completions": Surfaces._chat,
+    "/responses": Surfaces._responses,
+    "/completions": Surfaces._completions,
+    "/embeddings": Surfaces._embeddings,
+}
+# An upstream in a Unix socket has no base path, so the version may be missing.
 _EXACT: dict[tuple[str, str], Handler] = {
+    **{("POST", prefix + path): handler for path, handler in _OPENAI.items() for prefix in ("", "/v1")},
+    ("GET", "/models"): Surfaces._models,
     ("POST", "/v1/messages"): Surfaces._messages,
     ("POST", "/v1/messages/count_tokens"): Surfaces._count_tokens,
     ("GET", "/v1/models"): Surfaces._models,
@@ -266,7 +337,7 @@ _EXACT: dict[tuple[str, str], Handler] = {
 _PATTERNS: list[tuple[str, re.Pattern[str], Handler]] = [
     (method, re.compile(pattern), handler)
     for method, pattern, handler in (
-        ("GET", r"/v1/models/([^/]+)", Surfaces._model),
+        ("GET", r"(?:/v1)?/models/([^/]+)", Surfaces._model),
         ("GET", r"/v1/files/([^/]+)", Surfaces._file),
         ("DELETE", r"/v1/files/([^/]+)", Surfaces._file_delete),
         ("GET", r"/v1/files/([^/]+)/content", Surfaces._file_content),
@@ -282,8 +353,19 @@ def _json(value: dict[str, Any]) -> Reply:
     return Reply.of(200, JSON_TYPE, orjson.dumps(value))
 
 
+def is_openai(request: Request) -> bool:
+    """Whether a request is made in one of OpenAI's dialects: by its path, or by a bearer who says nothing of Anthropic's."""
+    path = request.path.removeprefix("/v1")
+    if path in _OPENAI:
+        return True
+    return path.startswith("/models") and not {"anthropic-version", "x-api-key"} & request.header.keys()
+
+
 def _refused(call: Call, status: int, text: str | None, error_code: str | None) -> Reply:
-    reply = Reply.of(status, JSON_TYPE, faults.envelope(status, call.request_id, text, error_code))
+    if is_openai(call.request):
+        reply = Reply.of(status, JSON_TYPE, openai_faults.envelope(status, text, error_code))
+    else:
+        reply = Reply.of(status, JSON_TYPE, faults.envelope(status, call.request_id, text, error_code))
     reply.headers.append(("x-should-retry", "true" if faults.is_retryable(status) else "false"))
     if call.script.retry_after is not None:
         reply.headers.append(("retry-after", str(call.script.retry_after)))

@@ -43,6 +43,16 @@ class Surface(IntEnum):
     COUNT_TOKENS = 2
     MODELS = 3
     OTHER = 4
+    CHAT = 5
+    RESPONSES = 6
+    EMBEDDINGS = 7
+    COMPLETIONS = 8
+
+
+# Surfaces whose requests count as messages to a model, by its weight.
+WEIGHED = frozenset((Surface.MESSAGES, Surface.CHAT, Surface.RESPONSES, Surface.COMPLETIONS))
+# Surfaces whose tokens are billed.
+BILLED = WEIGHED | {Surface.EMBEDDINGS}
 
 
 class Flags(IntFlag):
@@ -304,10 +314,11 @@ def charges(record: bytes) -> tuple[Charge, ...]:
 
 
 def charged(record: bytes, amounts: Sequence[Charge]) -> bytes:
-    """A settlement with its charges behind it, in the form that `charges` reads; for records that no worker wrote."""
+    """A settlement with its charges behind it, as a ring's reader would give it; for records that no worker wrote."""
     if len(record) != RECORD_BYTES or len(amounts) > CHARGES_MAX:
         raise ValueError(f"a settlement has {RECORD_BYTES} bytes and at most {CHARGES_MAX} charges")
-    return b"".join((record, _COUNT.pack(len(amounts)), *(_CHARGE.pack(*amount) for amount in amounts)))
+    whole = b"".join((record, _COUNT.pack(len(amounts)), *(_CHARGE.pack(*amount) for amount in amounts)))
+    return whole.ljust(RING_RECORD_BYTES, b"\0")
 
 
 class RingWriter:

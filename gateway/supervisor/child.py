@@ -28,7 +28,8 @@ POLL_S = 0.02
 # A process that dies again and again is started less and less often, up to this.
 RESTART_WAIT_S_MIN = 0.1
 RESTART_WAIT_S_MAX = 5.0
-STEADY_S = 10.0
+# A life as long as the longest wait was a steady one: who is killed every six seconds is back at once each time.
+STEADY_S = RESTART_WAIT_S_MAX
 # What a child exits with when it has said why it cannot start.
 REFUSED = 1
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.catalog.providers import Provider
 from gateway.core.clock import Clock
+from gateway.dialects.passing import OPENAI_PLAIN
 from gateway.upstream.connections import Connections
 from gateway.upstream.transport.origin import Origin
 
@@ -28,7 +29,9 @@ class Upstream:
     """One provider in one worker. `head_lines` holds, for each credential, the lines that the gateway adds to a request."""
 
     name: str
-    dialect: str
+    dialect: str  # to translate into
+    speaks: frozenset[str]  # the kinds of calls that are passed on
+    path_cut: int  # what its base URL has of the paths already: a leading /v1
     base_path: bytes
     connections: Connections
     head_lines: tuple[bytes, ...]
@@ -57,6 +60,8 @@ def upstream_of(provider: Provider, limits: Limits, clock: Clock) -> Upstream:
     return Upstream(
         name=provider.name,
         dialect=provider.dialect,
+        speaks=frozenset(provider.dialects) | (frozenset() if provider.dialect == "anthropic" else OPENAI_PLAIN),
+        path_cut=0 if provider.dialect == "anthropic" else len("/v1"),
         base_path=place.base_path.encode("ascii"),
         connections=Connections(
             origin,
@@ -72,4 +77,6 @@ def upstream_of(provider: Provider, limits: Limits, clock: Clock) -> Upstream:
 
 
 def _credential_line(dialect: str, secret: bytes) -> bytes:
+    if not secret:
+        return b""
     return (b"x-api-key: " if dialect == "anthropic" else b"authorization: Bearer ") + secret + b"\r\n"

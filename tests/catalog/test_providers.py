@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gateway.settings
 from gateway.catalog import providers
 from gateway.catalog.document import Document
 from gateway.catalog.providers import Origin, Secret, read_credentials, read_origin
+from gateway.settings import key_variables
 
 ROW = """[[provider]]
 name = "main"
@@ -144,8 +146,9 @@ def test_refused_credentials_are_not_repeated(value: str, reason: str) -> None:
     assert "canary" not in problems[0]
 
 
-def test_a_provider_counts_when_it_has_a_key() -> None:
-    assert read(ROW) == ((), [])
+def test_a_provider_and_its_keys() -> None:
+    (found,), problems = read(ROW)
+    assert (found.name, found.credentials, problems) == ("main", (), [])
     (found,), problems = read(ROW, MAIN_KEY="sk-a,sk-b")
     assert problems == []
     assert found.origin.host == "api.example.com"
@@ -164,6 +167,62 @@ def test_headers_are_added_in_lower_case() -> None:
     assert (found.headers, problems) == ((("x-organisation", "us"),), [])
 
 
+def test_an_upstream_that_asks_for_no_key_is_there_once_its_address_is_set() -> None:
+    row = ROW + "keyless = true\n"
+    assert read(row)[0][0].credentials == ()
+    (found,), problems = read(row, MAIN_URL="http://127.0.0.1:11434")
+    assert ([secret.reveal() for secret in found.credentials], problems) == ([""], [])
+    (found,), _ = read(row, MAIN_URL="http://127.0.0.1:11434", MAIN_KEY="sk-a")
+    assert [secret.reveal() for secret in found.credentials] == ["sk-a"]
+    assert read(ROW, MAIN_URL="http://127.0.0.1:11434")[0][0].credentials == ()
+
+
+def test_what_a_row_may_say() -> None:
+    (found,), problems = read(
+        ROW.replace('"anthropic"', '"openai_chat"')
+        + 'also_speaks = "openai_responses"\nmodels = ["gpt-*", "o3"]\ndefault = true\nconcurrency_max = 7\ntest_path = "/key"\n'
+        + "[provider.profile]\ntop_k = true\n[[provider.variant]]\nmodels = 'o3'\ntop_k = false\n"
+    )
+    assert problems == []
+    assert found.dialects == ("openai_chat", "openai_responses")
+    assert (found.models, found.is_default, found.concurrency_max, found.test_path) == (("gpt-*", "o3"), True, 7, "/key")
+    assert (found.profile_of("gpt-5").top_k, found.profile_of("o3").top_k) == (True, False)
+    assert len({found, found}) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("models = ['a*b']", "7: `models` must hold names; each must be a name, which may end in one `*`"),
+        ("also_speaks = ['french']", "7: `also_speaks` must be some of anthropic, openai_chat, openai_responses"),
+        ("default = 1", "7: `default` must be true or false"),
+        ("concurrency_max = -1", "7: `concurrency_max` must be from 0 to 1000000, not -1"),
+        ("test_path = 'https://canary'", "7: `test_path` must be a path that begins with `/`"),
+        ("keyless = 'yes'", "7: `keyless` must be true or false"),
+        ("profile = 1", "7: `profile` must be a table"),
+    ],
+)
+def test_mistakes_of_a_row(line: str, problem: str) -> None:
+    assert read(f"{ROW}{line}\n")[1] == [f"providers.toml:{problem}"]
+
+
+def test_two_defaults_are_a_mistake() -> None:
+    second = ROW.replace('"main"', '"second"')
+    assert read(f"{ROW}default = true\n{second}default = true\n")[1] == ["providers.toml:14: there is a default provider already"]
+    assert read(f"{ROW}default = true\n{second}default = false\n")[1] == []
+
+
+def test_every_preset_can_be_used() -> None:
+    document = Document("providers.toml", (gateway.settings.DEFAULTS / "providers.toml").read_text("utf-8"))
+    variables = key_variables(None, {})
+    found = providers.read(document, dict.fromkeys(variables.values(), "sk-a"))
+    document.root.close()
+    assert document.problems == []
+    names = "anthropic openai deepseek qwen moonshot glm cerebras openrouter ollama vllm"
+    assert [one.name for one in found if one.credentials] == names.split()
+    assert [one.name for one in providers.read(document, {})] == names.split()
+
+
 def test_mistakes_are_reported_with_their_places_and_without_secrets() -> None:
     headers = '[provider.headers]\n"X-Api-Key" = "canary"\n"bad name" = "x"\nsplit = "a\\nb"\n'
     bad = '[[provider]]\nname = "Main!"\ndialect = "french"\nbase_url = "https://canary@h"\nkeys_env = "1X"\nkey = "canary"\n'
@@ -176,10 +235,10 @@ def test_mistakes_are_reported_with_their_places_and_without_secrets() -> None:
         "MAIN_URL: must not hold a user name or password",
         "providers.toml:12: `main` stands here twice",
         "providers.toml:18: `name` must be 1 to 16 lower-case letters, digits, `-` or `_`",
-        "providers.toml:19: `dialect` must be one of anthropic, openai_chat",
+        "providers.toml:19: `dialect` must be one of anthropic, openai_chat, openai_responses",
         "providers.toml:20: `base_url` must not hold a user name or password",
         "providers.toml:21: `keys_env` must be the name of an environment variable",
-        "providers.toml:22: unknown key `key`",
+        "providers.toml:22: unknown key `key`, did you mean `keyless`?",
     ]
 
 

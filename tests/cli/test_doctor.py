@@ -62,7 +62,8 @@ def test_a_new_installation_is_sound(tmp_path: Path) -> None:
     result = run("--data-dir", str(tmp_path / "data"), "--config", config(tmp_path, "port = 59999\n"), "--json")
     assert result.exit_code == 0, result.output
     assert findings(result, "upstream") == [("note", "no upstream key is set: the built-in simulator answers every call")]
-    assert findings(result, "upstream anthropic") == [("note", "ANTHROPIC_API_KEY is not set, so this upstream is not used")]
+    [(state, said)] = findings(result, "upstreams not used")
+    assert (state, said.startswith("their variables are not set: anthropic (ANTHROPIC_API_KEY), openai (")) == ("note", True)
     assert findings(result, "native_fastpath")[0][0] in ("ok", "note")
     assert findings(result, "python")[0][0] == findings(result, "granian")[0][0] == "ok"
     assert not (tmp_path / "data").exists()

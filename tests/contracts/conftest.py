@@ -45,3 +45,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         serving(upstream(sim.url, SECRET) | {"GATEWAY_CONFIG": str(config)}, workers=2) as gateway,
     ):
         yield House(gateway, sim, gateway.mint()[0])
+
+
+@pytest.fixture(scope="package")
+def other_house() -> Iterator[House]:
+    """One whose upstreams speak OpenAI's dialects, with an OpenAI key and one of a provider that thinks aloud."""
+    with SimulatorProcess(keys=[SECRET]) as sim:
+        variables = {"OPENAI_API_KEY": SECRET, "OPENAI_UPSTREAM_URL": f"{sim.url}/v1"}
+        variables |= {"DEEPSEEK_API_KEY": SECRET, "DEEPSEEK_UPSTREAM_URL": f"{sim.url}/v1"}
+        with serving(variables, workers=2) as gateway:
+            yield House(gateway, sim, gateway.mint()[0])

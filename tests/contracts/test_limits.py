@@ -1,16 +1,17 @@
 """Limits as a client sees them: exact over all workers, with a clear word, and a budget that ends as a whole message."""
 
 import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import anthropic
 import httpx
 import pytest
 
+from gateway import settings
+from gateway.core.usage import Usage
+from tests.barrier import at_once, request
 from tests.contracts.conftest import House
 
 MODEL = "claude-sonnet-5-5"
@@ -21,22 +22,6 @@ def ask(house: House, key: str, body: dict[str, Any] | None = None, simulate: st
     """One call on a connection of its own, so that the kernel chooses a worker."""
     sent = {"x-api-key": key, "anthropic-version": "2023-06-01"} | ({"x-simulate": simulate} if simulate else {})
     return httpx.post(f"{house.gateway.url}/v1/messages", json=body or HELLO, headers=sent, timeout=30)
-
-
-def at_once(count: int, call: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """That many calls from a barrier."""
-    barrier, answers = threading.Barrier(count), []
-
-    def one() -> None:
-        barrier.wait()
-        answers.append(call())
-
-    threads = [threading.Thread(target=one) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 def row_of(house: House, request_id: str) -> dict[str, Any]:
@@ -51,11 +36,15 @@ def row_of(house: House, request_id: str) -> dict[str, Any]:
     raise AssertionError(f"{request_id} did not come into the books")
 
 
-def test_r1_of_so_many_allowed_so_many_pass(house: House) -> None:
-    """R1, seen from outside: 24 calls from a barrier on two workers, a limit of 7."""
-    (key,) = house.gateway.mint(1, "--rpm", "7")
-    answers = at_once(24, lambda: ask(house, key))
-    assert Counter(answer.status_code for answer in answers) == {200: 7, 429: 17}
+def cost(input_tokens: int, output_tokens: int) -> int:
+    """In nanodollars, by the price list."""
+    rate = settings.load(None, {}).prices.rate(MODEL, time.time_ns())
+    assert rate is not None
+    return rate.cost(Usage(input_tokens, 0, 0, 0, output_tokens))
+
+
+def postings(house: House) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in house.gateway.cli("ledger", "show", "--last", "50", "--json").splitlines()]
 
 
 def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
@@ -87,8 +76,8 @@ def test_a_limit_of_zero_lets_nothing_pass(house: House) -> None:
 
 def test_concurrency_is_given_back(house: House) -> None:
     (key,) = house.gateway.mint(1, "--concurrency", "2")
-    answers = at_once(5, lambda: ask(house, key, simulate="ttft_ms=400"))
-    assert Counter(answer.status_code for answer in answers) == {200: 2, 429: 3}
+    answers = at_once(house.gateway.port, [request(key, HELLO, x_simulate="ttft_ms=400")] * 5)
+    assert Counter(answer.status for answer in answers) == {200: 2, 429: 3}
     assert ask(house, key).status_code == 200
 
 
@@ -126,6 +115,15 @@ def test_a_budget_that_ends_in_a_stream_ends_a_whole_message(house: House) -> No
     assert row["outcome"] == "budget_ended"
     assert (row["input_tokens"], row["output_tokens"]) == (final.usage.input_tokens, final.usage.output_tokens)
     assert house.tagged("budget").ending == "client_gone"  # the upstream was closed at once
+    receipt = json.loads(house.gateway.cli("ledger", "receipt", row["request_id"], "--json"))
+    charge = cost(final.usage.input_tokens, final.usage.output_tokens)
+    assert receipt["outcome"] == "budget_ended"
+    assert receipt["rule"] == "input as reported, output as streamed"
+    assert (receipt["cost_nanodollars"], receipt["held_tokens"]) == (charge, 120)
+    # The posting holds this request alone, so its entries are the exact charge.
+    [posting] = [one for one in postings(house) if one["id"] == receipt["posting"]["id"]]
+    assert posting["requests"] == 1
+    assert {entry["account"]: entry["amount_nanodollars"] for entry in posting["entries"]} == {"open/1": -charge, "usage": charge}
     refused = ask(house, key)
     assert refused.status_code == 429
     assert "120 tokens in all" in refused.json()["error"]["message"]

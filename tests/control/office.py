@@ -121,11 +121,11 @@ class Office:
         self.shared = SharedFile.open(self.paths.shared_map)
         self.store = Store.open(self.paths.gateway_db)
 
-    def renewed(self) -> Desk:
+    def renewed(self, clock: Clock | None = None) -> Desk:
         """A new shared file, as after the loss of the old one, made to agree with the database."""
         self.shared.close()
         self.shared = SharedFile.create(self.paths.shared_map, LAYOUT)
-        desk = self.desk()
+        desk = self.desk(clock=clock)
         desk.rebuild()
         return desk
 

@@ -25,7 +25,6 @@ class Shop:
         self.clock = ManualClock(wall_ns=STARTED_NS)
         self.desk = office.desk(clock=self.clock)
         self.drain = office.drain(self.desk)
-        self.desk.credits.use_journals(self.drain.enter_all)
         self.workspace = self.prepaid(self.desk, "lab")
 
     @staticmethod
@@ -175,6 +174,7 @@ def test_the_unused_part_is_refunded_while_it_is_fresh(shop: Shop) -> None:
 def test_a_refund_knows_what_stands_in_the_journals(shop: Shop) -> None:
     lot = shop.buy("5")
     shop.use(300, drained=False)
+    shop.drain.catch_up()
     assert shop.desk.credits.refund(lot.public_id, RefundOrder()).refunded == 2 * DOLLAR
     shop.check()
 

@@ -233,17 +233,58 @@ def test_the_same_shared_file_keeps_counting_and_follows_the_database(office: Of
     assert states[late.id].amount == 3
 
 
-def test_agreement_waits_until_nothing_is_under_way(office: Office) -> None:
+def test_limits_that_were_touched_agree_with_the_books(office: Office) -> None:
     desk = office.desk()
     key = a_key(desk)
     limit = desk.limits.set_for_key(key, LimitOrder(metric="cost", window="total", amount=100))
     with office.store.transaction() as connection:
         rows.add_used(connection, [(limit.id, 0, 30)])
-    assert desk.limits.agree(lambda: False) is None
-    assert desk.limits.standing(limit).used == 0
-    assert desk.limits.agree(lambda: True) == 1
+    assert desk.limits.agree(lambda: None) == 0, "nothing was entered for it"
+    desk.limits.touch([limit.id, 4711])
+    assert desk.limits.agree(lambda: None) == 1
     assert desk.limits.standing(limit).used == 30
-    assert desk.limits.agree(lambda: True) == 0
+    desk.limits.touch([limit.id])
+    assert desk.limits.agree(lambda: None) == 0
+    office.desk().rebuild()
+
+
+def test_a_limit_that_is_being_counted_is_left_alone(office: Office) -> None:
+    """Something is entered for it at every look, or a settlement is under way at one of them."""
+    desk = office.desk()
+    limit = desk.limits.set_for_key(a_key(desk), LimitOrder(metric="cost", window="total", amount=100))
+    looks = []
+
+    def enter() -> None:
+        looks.append(1)
+        with office.store.transaction() as connection:
+            rows.add_used(connection, [(limit.id, 0, 1)])
+
+    desk.limits.touch([limit.id])
+    assert desk.limits.agree(enter) == 0
+    desk.limits.correct(limit.id, 0, len(looks) + 5)
+
+    def settle() -> None:
+        if looks:
+            looks.clear()
+            with office.store.transaction() as connection:
+                rows.add_used(connection, [(limit.id, 0, 5)])
+
+    assert desk.limits.agree(settle) == 0
+    before = desk.limits.standing(limit).used
+    assert desk.limits.agree(lambda: None) == 0
+    assert desk.limits.standing(limit).used == before
+
+
+def test_a_clock_that_went_back_is_in_the_window_it_had_left(office: Office) -> None:
+    """After the loss of the shared file too: what was used today stays used, whatever the clock showed in between."""
+    desk = office.desk()
+    limit = desk.limits.set_for_key(a_key(desk), LimitOrder(metric="cost", window="day", amount="2"))
+    with office.store.transaction() as connection:
+        rows.add_used(connection, [(limit.id, DAY_START_S, 500_000_000), (limit.id, DAY_START_S + 400 * 86_400, 7)])
+    desk = office.renewed()
+    assert desk.limits.standing(limit).used == 500_000_000
+    alone = Desk(office.store, office.pepper, office.plans, ManualClock(wall_ns=STARTED_NS), None)
+    assert alone.limits.standing(limit).used == 500_000_000
 
 
 def test_what_comes_back_evenly_is_shown_as_used(office: Office) -> None:

@@ -26,6 +26,16 @@ LAYOUT = Layout(keys_capacity=64, slots=2, rows_per_slot=64, ring_capacity=4096,
 KEY = "sk-test-caller"
 SECRET = "sk-ant-upstream-secret"
 KEY_ID = 7
+PROVIDER = """
+[[provider]]
+name = "other"
+dialect = "{}"
+also_speaks = {}
+base_url = "{}/v1"
+keys_env = "ANTHROPIC_API_KEY"
+[provider.profile]
+reasoning_field = "reasoning_content"
+"""
 
 
 class Handed:
@@ -120,7 +130,13 @@ class House:
 
     @property
     def connections(self) -> Any:
-        return self.worker.upstreams["anthropic"].connections
+        (upstream,) = self.worker.upstreams.values()
+        return upstream.connections
+
+    async def chatted(self, script: str, *, stream: bool = True, path: str = "/v1/chat/completions", **more: Any) -> Client:
+        """One call in one of OpenAI's dialects under a script of the simulator. `more` goes into the body."""
+        said = question(stream=stream, **more) if "chat" in path else question(messages=None, input=ASKED, stream=stream, **more)
+        return await self.ask(Client(said), path=path, x_simulate=script)
 
     def scope(
         self, body_bytes: int | None, *, method: str = "POST", path: str = "/v1/messages", **headers: str
@@ -183,12 +199,27 @@ def conversation(text: str = "hello there", **more: Any) -> bytes:
     ).encode()
 
 
+ASKED = "hello there"
+
+
+def question(text: str = ASKED, **more: Any) -> bytes:
+    """The body of a chat request; what is None is left out."""
+    said = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": text}], **more}
+    return json.dumps({name: value for name, value in said.items() if value is not None}).encode()
+
+
 @asynccontextmanager
-async def house(upstream_url: str, *, config: str = "", models: str = "", clock: Clock | None = None) -> AsyncIterator[House]:
-    """A worker whose Anthropic upstream is at `upstream_url`. `config` and `models` are texts of the operator's files."""
+async def house(
+    upstream_url: str, *, config: str = "", models: str = "", dialects: tuple[str, ...] = (), clock: Clock | None = None
+) -> AsyncIterator[House]:
+    """A worker whose one upstream is at `upstream_url`: Anthropic's, or one that speaks `dialects` of OpenAI's.
+
+    `config` and `models` are texts of the operator's files.
+    """
     with tempfile.TemporaryDirectory(prefix="house-", dir="/tmp") as folder:
         files = Path(folder, "config")
-        _write(files, {"gateway.toml": config, "models.toml": models})
+        providers = PROVIDER.format(dialects[0], list(dialects[1:]), upstream_url) if dialects else ""
+        _write(files, {"gateway.toml": config, "models.toml": models, "providers.toml": providers})
         environ = {"ANTHROPIC_UPSTREAM_URL": upstream_url, "ANTHROPIC_API_KEY": SECRET}
         choices = settings.load(files, environ, data_dir=Path(folder, "d"))
         os.makedirs(choices.paths.run_dir)

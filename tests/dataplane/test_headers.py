@@ -21,6 +21,8 @@ def upstream(**changes: object) -> Upstream:
     fields: dict[str, object] = {
         "name": "anthropic",
         "dialect": "anthropic",
+        "speaks": frozenset(("anthropic",)),
+        "path_cut": 0,
         "base_path": b"/base",
         "connections": Connections(Origin.unix(""), SystemClock(), max_open=1, idle_s=1.0, connect_timeout_s=1.0),
         "head_lines": (b"host: up\r\nx-api-key: one\r\n", b"host: up\r\nx-api-key: two\r\n"),
@@ -64,18 +66,18 @@ def test_lengths() -> None:
 def test_request_head() -> None:
     one = exchange()
     block = said(("x-a", "1")).block
-    assert headers.request_head(one, upstream(), b"", block, 5) == (
+    assert headers.request_head(one, upstream(), one.path, b"", block, 5) == (
         b"POST /base/v1/messages HTTP/1.1\r\nhost: up\r\nx-api-key: one\r\nx-a: 1\r\ncontent-length: 5\r\n\r\n"
     )
     one.credential = 1
-    assert headers.request_head(one, upstream(), b"a=%20", block, None) == (
+    assert headers.request_head(one, upstream(), one.path, b"a=%20", block, None) == (
         b"POST /base/v1/messages?a=%20 HTTP/1.1\r\nhost: up\r\nx-api-key: two\r\nx-a: 1\r\n\r\n"
     )
 
 
 def test_the_operators_headers_win() -> None:
     block = said(("x-team", "client's"), ("x-a", "1")).block
-    head = headers.request_head(exchange(), upstream(own_headers=frozenset((b"x-team",))), b"", block, None)
+    head = headers.request_head(exchange(), upstream(own_headers=frozenset((b"x-team",))), "/v1/messages", b"", block, None)
     assert b"client" not in head
     assert b"x-a: 1\r\n" in head
 

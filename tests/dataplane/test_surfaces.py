@@ -27,6 +27,10 @@ def test_the_same_place_under_every_prefix(prefix: str, ending: str) -> None:
         ("/models", Surface.MODELS, "GET"),
         ("/models/claude-x", Surface.MODELS, "GET"),
         ("/messages/batches", Surface.OTHER, "POST"),
+        ("/chat/completions", Surface.CHAT, "POST"),
+        ("/responses", Surface.RESPONSES, "POST"),
+        ("/completions", Surface.COMPLETIONS, "POST"),
+        ("/embeddings", Surface.EMBEDDINGS, "POST"),
     ):
         path = prefix + suffix + ending
         match = find(method, path, path.encode())
@@ -34,7 +38,8 @@ def test_the_same_place_under_every_prefix(prefix: str, ending: str) -> None:
 
 
 def test_the_table_is_prefixes_times_names() -> None:
-    assert set(PATHS) == {a + b for a, b in itertools.product(PREFIXES, ("/messages", "/messages/count_tokens", "/models"))}
+    names = ("/messages", "/messages/count_tokens", "/models", "/chat/completions", "/responses", "/completions", "/embeddings")
+    assert set(PATHS) == {a + b for a, b in itertools.product(PREFIXES, names)}
 
 
 def test_the_clients_own_spelling_goes_on() -> None:
@@ -73,10 +78,32 @@ def test_anthropics_admin_api_is_the_control_planes(prefix: str) -> None:
 @pytest.mark.parametrize("first", surfaces.CLOSED)
 @pytest.mark.parametrize("prefix", ["/v1", "/v1/v1", "/anthropic/v1", "/anthropic/v1/v1"])
 def test_closed_paths(prefix: str, first: str) -> None:
-    for rest in ("", "/x", "//x", "/"):
-        assert kind_of("POST", f"{prefix}/{first}{rest}") is FaultKind.MISSING
+    for rest in ("", "/x", "//x", "/", "/completions/x"):
+        if f"/v1/{first}{rest.rstrip('/')}" not in PATHS:
+            assert kind_of("POST", f"{prefix}/{first}{rest}") is FaultKind.MISSING
         assert kind_of("POST", f"{prefix}/{first.upper()}{rest}") is FaultKind.MISSING
-    assert kind_of("POST", f"{prefix}/{first}", f"{prefix}/%{ord(first[0]):02x}{first[1:]}") is FaultKind.MISSING
+    assert kind_of("POST", f"{prefix}/{first}/x", f"{prefix}/%{ord(first[0]):02x}{first[1:]}/x") is FaultKind.MISSING
+
+
+@pytest.mark.parametrize(
+    ("path", "lines", "dialect"),
+    [
+        ("/v1/chat/completions", {"x-api-key": "k", "anthropic-version": "2023-06-01"}, "openai_chat"),
+        ("/anthropic/v1/responses", {}, "openai_responses"),
+        ("/v1/responses/resp_1", {}, "openai_chat"),
+        ("/V1/Chat/Completions", {}, "openai_chat"),
+        ("/embeddings", {"authorization": "Bearer k"}, "openai_embeddings"),
+        ("/v1/messages", {"authorization": "Bearer k"}, "anthropic"),
+        ("/v1/models", {"authorization": "Bearer k"}, "openai_chat"),
+        ("/v1/models", {"authorization": "Bearer k", "anthropic-version": "2023-06-01"}, "anthropic"),
+        ("/v1/models", {"x-api-key": "k", "authorization": "Bearer k"}, "anthropic"),
+        ("/v1/models", {}, "anthropic"),
+    ],
+)
+def test_the_clients_dialect(path: str, lines: dict[str, str], dialect: str) -> None:
+    """Also of a path that is refused: the refusal has to be read."""
+    said = headers.read([(name.encode(), value.encode()) for name, value in lines.items()])
+    assert surfaces.dialect_of(path, said).name == dialect
 
 
 @pytest.mark.parametrize(

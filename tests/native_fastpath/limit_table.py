@@ -17,6 +17,7 @@ MINUTE, FIVE_HOURS, DAY, MONTH, TOTAL = range(1, 6)
 WORKSPACE, PLAN, KEY, LIMIT = 1, 2, 3, 4
 WORDS = ("head", "owner", "links", "amount", "used", "held", "start_s", "end_s", "debt_ns", "fraction")
 LOCK = 120
+LIMIT_PLACES = 24  # limits that a chain can have at most
 
 NOW_S = 1_800_000_000
 DAY_S = 86_400

@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.catalog import measures
-from gateway.control.books.verify import Report, Verifier
+from gateway.control.books.verify import Difference, Report, Verifier
 from gateway.control.credits import BillingOrder, PurchaseOrder, RefundOrder
 from gateway.control.keys import Order, RotationOrder
 from gateway.control.limits import LimitOrder
@@ -46,18 +46,23 @@ class World:
         self.numbers = 0
         self.spent: dict[bytes, int] = {}  # what each request will have cost once it is entered
         self.paid = 0
+        self.jumped = False
         self.open()
         self.keys = [
             self.desk.keys.mint(Order(name=name, workspace=name, plan="max-5x", budget_usd="40", concurrency=3))[0].record
             for name in WORKSPACES
         ]
+        for name in WORKSPACES:
+            # Limits of their own in place of the rate tier's, which would refuse nearly every call.
+            for metric in ("requests", "input_tokens", "output_tokens"):
+                order = LimitOrder(metric=metric, window="minute", amount=10**9)
+                self.desk.limits.set_for_workspace(self.desk.workspaces.find(name), order)
 
     def open(self) -> None:
         """As a control plane and a worker begin."""
         self.desk = self.office.desk(clock=self.clock)
         self.desk.rebuild()
         self.drain = self.office.drain(self.desk)
-        self.desk.credits.use_journals(self.enter)
         self.worker = Worker(self.office)
         self.limits = Limits(self.office.shared, self.worker.slot, self.worker.inflight)
 
@@ -74,6 +79,7 @@ class World:
             self.paid += dollars * 10**9
 
     def refund(self, name: str, place: int) -> None:
+        self.enter()
         lots = self.desk.credits.lots(self.desk.workspaces.find(name))
         if lots:
             lot = lots[place % len(lots)]
@@ -108,6 +114,7 @@ class World:
         self.clock.advance(seconds)
 
     def jump(self, seconds: int) -> None:
+        self.jumped = True
         self.clock.jump(seconds)
 
     def call(self, place: int, fresh: int, output: int, mispriced: int) -> None:
@@ -156,9 +163,10 @@ class World:
         return one, row
 
     def enter(self) -> None:
-        """The books take what the workers have written."""
-        self.drain.enter_all()
-        self.drain.settle_orphans()
+        """The books take what the workers have written, and limits agree with them where the clock went back."""
+        self.drain.catch_up()
+        corrected = self.desk.limits.agree(self.drain.catch_up)
+        assert not corrected or self.jumped
 
     def enter_badly(self, steps: int) -> None:
         """The same while the database breaks off."""
@@ -181,7 +189,7 @@ class World:
         """The shared file is lost, after the books were complete."""
         self.worker.die()
         self.enter()
-        self.office.renewed()
+        self.office.renewed(self.clock)
         self.open()
 
     def held(self) -> int:
@@ -192,6 +200,12 @@ class World:
 
     def verifier(self) -> Verifier:
         return Verifier(Reader(self.office.paths.gateway_db), self.office.pepper, self.desk.limits, self.enter)
+
+    def limits_that_differ(self) -> list[Difference]:
+        """A clock that goes back, a shared file that is lost and a clock that goes forward again lose a window."""
+        report = Report()
+        self.verifier().limit_rows(report)
+        return [one for one in report.differences if not (self.jumped and "in none according to the shared file" in one.how)]
 
     def sums(self) -> dict[str, object]:
         """All that must be the same when the same has happened."""
@@ -226,7 +240,7 @@ class BooksMachine(RuleBasedStateMachine):
     @initialize()
     def begin_with_credits(self) -> None:
         self.do("bill", "lab", "prepaid")
-        self.do("buy", "lab", 20)
+        self.do("buy", "lab", 5)
 
     @rule(name=st.sampled_from(WORKSPACES), dollars=st.sampled_from([1, 5, 7, 50]))
     def buy(self, name: str, dollars: int) -> None:
@@ -234,6 +248,7 @@ class BooksMachine(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(WORKSPACES), place=st.integers(0, 5))
     def refund(self, name: str, place: int) -> None:
+        self.enter()
         self.do("refund", name, place)
 
     @rule()
@@ -267,11 +282,18 @@ class BooksMachine(RuleBasedStateMachine):
     @rule(
         place=st.integers(0, 1),
         fresh=st.integers(0, 200_000),
-        output=st.integers(0, 100_000),
+        output=st.integers(0, 150_000),
         mispriced=st.sampled_from([0, 0, 0, -(10**9), 777, 10**9]),
     )
     def call(self, place: int, fresh: int, output: int, mispriced: int) -> None:
         self.do("call", place, fresh, output, mispriced)
+
+    @rule(calls=st.integers(1, 6))
+    def spend_beyond(self, calls: int) -> None:
+        """Workers with too low a price let a workspace use more than it has."""
+        for _ in range(calls):
+            self.do("call", 1, 200_000, 60_000, -(10**9))
+        self.do("enter")
 
     @rule(place=st.integers(0, 1), streamed=st.integers(0, 10_000))
     def hang(self, place: int, streamed: int) -> None:
@@ -284,9 +306,7 @@ class BooksMachine(RuleBasedStateMachine):
     @rule()
     def enter(self) -> None:
         self.do("enter")
-        report = Report()
-        self.world.verifier().limit_rows(report)
-        assert report.differences == []
+        assert self.world.limits_that_differ() == []
 
     @rule(steps=st.integers(0, 1500))
     def enter_badly(self, steps: int) -> None:
@@ -299,9 +319,7 @@ class BooksMachine(RuleBasedStateMachine):
     @rule()
     def lose(self) -> None:
         self.do("lose")
-        report = Report()
-        self.world.verifier().limit_rows(report)
-        assert report.differences == []
+        assert self.world.limits_that_differ() == []
 
     @precondition(lambda self: self.world.worker.inflight.count == 0)
     @rule()
@@ -314,6 +332,7 @@ class BooksMachine(RuleBasedStateMachine):
         world = self.world
         assert world.verifier().books().differences == []
         balances = {one.name: one.balance for one in world.desk.ledger.accounts()}
+        event("owed", any(name.startswith("owed/") and balance < 0 for name, balance in balances.items()))
         assert sum(balances.values()) == 0
         assert balances.get("cash", 0) == -world.paid
         entered = world.office.store.connection.execute("SELECT request_id FROM requests")

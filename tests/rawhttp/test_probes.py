@@ -43,10 +43,10 @@ LISTS = [
     "/anthropic/v1/models/claude-sonnet-5-5",
 ]
 CLOSED = [
-    "/v1/chat/completions",
-    "/v1/responses",
+    "/v1/chat/completions/x",
+    "/v1/responses/resp_x",
     "/v1/complete",
-    "/v1/embeddings",
+    "/v1/embeddings/x",
     "/v1/organizations/invites",
     "/v1/Organizations/users",
     "/nothing",
@@ -111,6 +111,10 @@ def test_closed_paths_are_404_in_the_envelope(house: House, method: str, path: s
     status, headers, body = ask(house, method, path, b"{}" if method == "POST" else None, **credentials(house))
     assert (status, "location" in headers) == (404, False)
     found = json.loads(body)
+    if re.search("chat|responses|embeddings", path):
+        assert found["error"]["type"] == "invalid_request_error"
+        ids.bytes_of("req", headers["x-request-id"])
+        return
     assert found["error"]["type"] == "not_found_error"
     assert found["request_id"] == headers["request-id"]
     ids.bytes_of("req", found["request_id"])

@@ -159,6 +159,7 @@ def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> Non
     with_them = charged(record, CHARGES)
     assert with_them[416:440] == (3).to_bytes(8, "little") + struct.pack("<IIq", *CHARGES[0])
     assert charges(with_them) == CHARGES
+    assert Settlement.unpack(with_them) == FULL
     slot = WorkerSlot.claim(shared, run_dir)
     writer = RingWriter(slot)
     for written in [with_them, record] * 12:
@@ -174,7 +175,7 @@ def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> Non
 def test_charges_that_cannot_be_are_refused() -> None:
     record = FULL.pack()
     assert len(charges(charged(record, CHARGES[:1] * 24))) == 24
-    for wrong in (record + (25).to_bytes(8, "little") + bytes(400), charged(record, CHARGES)[:-1]):
+    for wrong in (record + (25).to_bytes(8, "little") + bytes(400), charged(record, CHARGES)[:440]):
         with pytest.raises(ValueError, match="more charges"):
             charges(wrong)
     for bare, amounts in ((record, CHARGES[:1] * 25), (record[:-1], ()), (charged(record, ()), ())):

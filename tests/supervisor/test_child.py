@@ -80,6 +80,12 @@ def test_the_wait_doubles_while_it_dies_soon_and_is_forgotten_after_a_steady_lif
     assert restarts.next_wait_s(0.5) == RESTART_WAIT_S_MIN
 
 
+def test_what_is_killed_now_and_then_is_started_again_at_once() -> None:
+    """R4: a place whose worker is killed every six seconds is ready again within five, however often."""
+    restarts = Restarts()
+    assert {restarts.next_wait_s(5.5) for _ in range(70)} == {0.0}
+
+
 def test_a_killed_child_comes_back_and_a_stopped_one_does_not(chosen: Settings) -> None:
     child = child_of(chosen)
     assert pid_of(chosen) == 0

@@ -45,6 +45,12 @@ def test_pictures_count_as_pictures() -> None:
     assert fast_bound(body_of([image, {"type": "text", "text": "word " * 2000}]), "v3") > 1568 + 2000
 
 
+def test_pictures_in_data_urls_count_as_pictures() -> None:
+    data = base64.b64encode(png(1000, 1000) + os.urandom(600_000)).decode()
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+    assert 1568 * 3 <= fast_bound(body_of([image] * 3), "o200k") < 1568 * 3 + 2_000
+
+
 def test_pdfs_count_by_size() -> None:
     data = base64.b64encode(os.urandom(600_000)).decode()
     document = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}}

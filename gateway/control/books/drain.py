@@ -65,6 +65,7 @@ class Drain:
         self._lines = lines
         self._log = log
         self._tally = tally
+        self._mispriced_reported = 0
         sequences = store.ring_sequences(shared.identity)
         for reader in shared.journal.readers:
             reader.skip_to(sequences.get(reader.slot, 0))
@@ -93,12 +94,10 @@ class Drain:
         self._tell(rows)
         return sum(ring.records for ring in taken)
 
-    def is_quiet(self) -> bool:
-        """Whether no request is in flight and none is on its way into the books."""
-        shared = self._shared
-        slots = [reader.slot for reader in shared.journal.readers if shared.workers.epoch(reader.slot)]
-        # In this order: a settlement leaves its row before we look at its ring, or is still seen in its row.
-        return not any(shared.inflight.count(slot) for slot in slots) and not any(one.depth for one in shared.journal.readers)
+    def catch_up(self) -> None:
+        """Enters everything that the workers, living or dead, have left so far."""
+        self.enter_all()
+        self.settle_orphans()
 
     def settle_orphans(self) -> int:
         """Enters what dead workers left in flight, estimated, and frees the rows. Returns how many requests were settled."""
@@ -120,19 +119,29 @@ class Drain:
 
     def _enter(self, records: Sequence[bytes], sequences: Sequence[tuple[int, int]]) -> list[Row]:
         """Enters records in one transaction and returns all of them as rows, also those that the books had already."""
+        # What is released or freed afterwards must be durable, which it would not be inside of another transaction.
+        assert not self._store.in_transaction, "the books are entered in a transaction of their own"
         sheet = Sheet(self._pricing, records, self._ledger.next_id())
         try:
             corrections = sheet.enter(self._store, self._ledger, self._shared.identity, sequences)
         except SeenError:
             unseen = Sheet(self._pricing, self._unseen(records), self._ledger.next_id())
             corrections = unseen.enter(self._store, self._ledger, self._shared.identity, sequences)
+        self._limits.touch(sheet.limits)
         for kind, difference in corrections.items():
             self._limits.correct(*limit_and_window(kind), difference)
         self._tally.records_unreadable += sheet.unreadable
         if sheet.mispriced:
-            self._tally.cost_differences += len(sheet.mispriced)
-            structlog.get_logger().warning("workers took another cost than the books", requests=len(sheet.mispriced))
+            self._report_mispriced(len(sheet.mispriced))
         return sheet.rows
+
+    def _report_mispriced(self, requests: int) -> None:
+        """Counts requests that workers took another cost for, and says so at the first, second, fourth and so on: after a change
+        of prices there are thousands."""
+        self._tally.cost_differences += requests
+        if self._tally.cost_differences >= 2 * self._mispriced_reported:
+            self._mispriced_reported = self._tally.cost_differences
+            structlog.get_logger().warning("workers took another cost than the books", requests=self._mispriced_reported)
 
     def _unseen(self, records: Sequence[bytes]) -> list[bytes]:
         """The records whose requests have no row yet, each once: a record seen twice is one row."""

@@ -89,6 +89,11 @@ class Sheet:
         for kind, amount in CHARGE.iter_unpack(b"".join(charges)):
             used[kind] += amount
 
+    @property
+    def limits(self) -> set[int]:
+        """The limits that something was charged to."""
+        return {limit_and_window(kind)[0] for kind in self._used}
+
     def enter(self, store: Store, ledger: Ledger, file_id: int, sequences: Iterable[tuple[int, int]]) -> dict[int, int]:
         """Enters everything and how far each (slot, sequence) has been read.
 

@@ -52,7 +52,7 @@ class Verifier:
                 return
             self._enter_all()
             _, most = self._limits.in_books()
-            begun = {limit_id for limit_id, _ in least}
+            begun = self._limits.in_window(records, least)
             report.limits = len(states)
             differences = []
             for limit_id in sorted(records.keys() | states.keys()):
@@ -67,7 +67,7 @@ class Verifier:
 def _difference(
     record: LimitRecord | None, state: LimitState | None, least: Used, most: Used, begun: Collection[int]
 ) -> str | None:
-    """How a limit differs; `begun` are those that have been used at all."""
+    """How a limit differs; `begun` are those that are in a window according to the books."""
     if record is None:
         return "is in the shared file and not in the books"
     if state is None:
@@ -78,8 +78,8 @@ def _difference(
         return None
     window = (record.id, state.window_start_s)
     bounds = sorted((least.get(window, 0), most.get(window, 0)))
-    if not state.window_start_s and record.window != "total" and record.id in begun:
-        return "has been used according to the books and never according to the shared file"
+    if not state.window_start_s and record.id in begun:
+        return "is in a window according to the books and in none according to the shared file"
     if not bounds[0] <= state.used <= bounds[1]:
         return f"has {state.used} used since {state.window_start_s} in the shared file and {bounds[1]} in the books"
     return None

@@ -108,6 +108,24 @@ def used(connection: sqlite3.Connection, limit_id: int) -> list[tuple[int, int]]
     return list(rows)
 
 
+def used_at(connection: sqlite3.Connection, limit_id: int, now_s: int) -> tuple[int, int]:
+    """(window_start_s, used) of the latest window that had begun by then; (0, 0) when there is none."""
+    row = connection.execute(
+        "SELECT window_start_s, used FROM limit_used WHERE limit_id = ? AND window_start_s <= ? "
+        "ORDER BY window_start_s DESC LIMIT 1",
+        (limit_id, now_s),
+    ).fetchone()
+    return (0, 0) if row is None else (row[0], row[1])
+
+
+def used_since(connection: sqlite3.Connection, limit_id: int, window_start_s: int) -> int:
+    """What was used in one window."""
+    row = connection.execute(
+        "SELECT used FROM limit_used WHERE (limit_id, window_start_s) = (?, ?)", (limit_id, window_start_s)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def add_used(connection: sqlite3.Connection, sums: Iterable[tuple[int, int, int]]) -> None:
     """Adds (limit_id, window_start_s, amount) to what was used."""
     # A sum beyond 63 bits would become a rounded number; the shared file stops there too.

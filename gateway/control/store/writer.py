@@ -58,6 +58,11 @@ class Store:
         """For checks and maintenance that have no method here."""
         return self._connection
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one of ours is open."""
+        return self._open
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that change nothing."""

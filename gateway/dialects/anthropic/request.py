@@ -14,10 +14,7 @@ parser takes 0.22.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import date
-
-import orjson
 
 from gateway.core.faults import Fault
 from gateway.dialects.anthropic import tools, turns
@@ -36,6 +33,8 @@ from gateway.dialects.anthropic.wording import (
 )
 from gateway.dialects.body import Found, NotAnObject, Unreadable, span_of
 from gateway.dialects.body import read as read_object
+from gateway.dialects.request import Request as Request
+from gateway.dialects.request import replace_model as replace_model
 
 VERSIONS = ("2023-06-01", "2026-10-21")
 VERSION_SHOWN_CHARS_MAX = 64
@@ -57,24 +56,6 @@ OPTIONAL_TYPES: dict[str, type] = {
 }
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-@dataclass(slots=True)
-class Request:
-    """What a checked body says.
-
-    `model_span` holds the byte offsets of the model's value in the body, quotes included. `max_tokens` is the figure as sent (0
-    for count_tokens, which has none). `document` is the parsed body; nothing is ever written back from it.
-    """
-
-    model: str
-    model_span: tuple[int, int]
-    stream: bool
-    max_tokens: int
-    document: dict[str, object]
-
-    def __repr__(self) -> str:
-        return f"<Request {self.model!r} stream={self.stream} max_tokens={self.max_tokens}>"
 
 
 def check_version(value: bytes | None) -> str:
@@ -139,11 +120,6 @@ def read(body: bytes) -> tuple[dict[str, object], Found]:
         raise invalid(DICTIONARY) from None
     except Unreadable as unreadable:
         raise invalid(f"The request body is not valid JSON: {unreadable}") from None
-
-
-def replace_model(body: bytes, span: tuple[int, int], name: str) -> bytes:
-    """The body with another model name in the place of the old one and every other byte as it was."""
-    return b"".join((body[: span[0]], orjson.dumps(name), body[span[1] :]))
 
 
 def _check_max_tokens(document: dict[str, object]) -> int:

@@ -231,3 +231,21 @@ def test_the_books_hold_what_the_record_held(office: Office, worker: Worker) -> 
         "flags": Flags(row["flags"]),
     }
     assert Settlement(**row, usage=one.usage) == one
+
+
+def test_the_books_are_never_entered_inside_of_another_transaction(office: Office, worker: Worker) -> None:
+    """It could fail after the rings were released."""
+    drain = office.drain()
+    worker.settle(settlement())
+    with pytest.raises(AssertionError, match="of their own"), office.store.transaction():
+        drain.enter_all()
+    assert drain.enter_all() == 1
+    assert not office.store.in_transaction
+
+
+def test_catching_up_takes_the_living_and_the_dead(office: Office, worker: Worker) -> None:
+    worker.settle(settlement())
+    worker.inflight.open(settlement(outcome=Outcome.WORKER_KILLED).pack())
+    worker.die()
+    office.drain().catch_up()
+    assert [row["outcome"] for row in office.rows()] == [Outcome.FINISHED, Outcome.WORKER_KILLED]

@@ -130,3 +130,15 @@ def test_a_receipt_says_what_a_request_took_and_why(office: Office, worker: Work
         "balance_nanodollars": -6_000_000,
         "balance_usd": "-0.006",
     }
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_ending_has_a_receipt(office: Office, worker: Worker, outcome: Outcome) -> None:
+    one = settlement(outcome=outcome)
+    worker.settle(one)
+    desk = office.desk()
+    office.drain(desk).enter_all()
+    receipt = desk.ledger.receipt(ids.text_of("req", one.request_id))
+    assert receipt["outcome"] == outcome.word
+    assert receipt["rule"]
+    assert receipt["cost_nanodollars"] == one.cost_nanodollars

@@ -125,3 +125,36 @@ def test_the_event_in_mid_stream() -> None:
 def test_any_text_becomes_a_proper_answer(text: str) -> None:
     _, _, body = dialect.write(Fault(FaultKind.INVALID, text), REQUEST_ID)
     assert orjson.loads(body)["error"]["message"] == text.replace("\udc80", "?")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        (400, b'{"type":"error","error":{"type":"invalid_request_error","message":"No."}}', FaultKind.INVALID, "No."),
+        (413, b'{"error":{"type":"request_too_large","message":"Too large."}}', FaultKind.OVERSIZED, "Too large."),
+        (429, b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow."}}', FaultKind.LIMITED, "Slow."),
+        (
+            529,
+            b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
+            FaultKind.UNAVAILABLE,
+            "Overloaded",
+        ),
+        (500, b"<html>", FaultKind.FAILED, "The upstream answered with status 500."),
+        (400, b'{"error":7}', FaultKind.INVALID, "The upstream answered with status 400."),
+        (0, b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', FaultKind.UNAVAILABLE, "Overloaded"),
+        (0, b'{"type":"error","error":{"type":["odd"],"message":"Oh."}}', FaultKind.FAILED, "Oh."),
+    ],
+)
+def test_an_upstreams_errors(status: int, body: bytes, kind: FaultKind, text: str) -> None:
+    fault = dialect.read(status, body) if status else dialect.read_error(0, orjson.loads(body))
+    assert (fault.kind, fault.text) == (kind, text)
+
+
+def test_a_prompt_that_is_too_long_is_said_in_the_words_that_clients_shorten_it_by() -> None:
+    foreign = "This model's maximum context length is 128000 tokens. However, your messages resulted in 140000 tokens."
+    written = dialect.write(Fault(FaultKind.INVALID, foreign, code="context_length_exceeded"), REQUEST_ID)[2]
+    assert orjson.loads(written)["error"]["message"] == "prompt is too long: 140000 tokens > 128000 maximum"
+    unknown = dialect.write(
+        Fault(FaultKind.INVALID, "reduce the length of the messages", code="context_length_exceeded"), REQUEST_ID
+    )[2]
+    assert orjson.loads(unknown)["error"]["message"] == "reduce the length of the messages"

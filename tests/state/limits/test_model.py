@@ -240,7 +240,7 @@ class Model(RuleBasedStateMachine):
         least = tuple(map(min, full, least)) if partly else full
         request = Request(self.rows.open(numbered(1).pack()))
         met = [limit for limit in self.chain(owner) if mask >> limit.spec.class_bit & 1]
-        grants = [self.granted(limit, full[limit.spec.metric], least[limit.spec.metric]) for limit in met]
+        grants = [self.granted(limit, full[limit.spec.metric], self.wanted(limit, full, least)) for limit in met]
         result = self.limits.take(self.anchor(owner), request.row, mask, full, least, self.now)
         if None in grants:
             refusing = {limit.spec.limit_id for limit, grant in zip(met, grants, strict=True) if grant is None}
@@ -261,6 +261,15 @@ class Model(RuleBasedStateMachine):
             assert result.granted[metric] == min(partial, default=-1)
         self.open.append(request)
         return request
+
+    def wanted(self, limit: Limit, full: Any, least: Any) -> int:
+        """What must be there: of a smooth limit on output or totals only what is sent at once."""
+        wanted: int = least[limit.spec.metric]
+        if limit.spec.window is Window.MINUTE and limit.spec.metric is Metric.OUTPUT_TOKENS:
+            return min(wanted, 1)
+        if limit.spec.window is Window.MINUTE and limit.spec.metric is Metric.TOTAL_TOKENS:
+            return min(wanted, int(full[Metric.INPUT_TOKENS]) + 1)
+        return wanted
 
     def granted(self, limit: Limit, full: int, least: int) -> int | None:
         """How much, -1 when it is passed by, None when it refuses."""

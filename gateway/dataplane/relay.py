@@ -1,0 +1,331 @@
+"""Relay: answers that are not simply an Anthropic answer for an Anthropic client.
+
+Owns what becomes of an upstream's answer in another dialect than the client's, whole or streamed, and of streams in OpenAI's
+dialects that are passed on. Everything happens inside `data_received`, as in `answers`; the dialects do the work, and what
+differs between them is in `dialects.passing` and `dialects.translation`.
+
+A translated answer has headers of its own: an upstream's describe its own bytes and the operator's account.
+"""
+
+from typing import Protocol
+
+from gateway.core.clock import Clock
+from gateway.core.faults import Fault, FaultKind
+from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
+from gateway.dataplane import errors, headers, settle
+from gateway.dataplane.answers import GARBLED, INFLATED, Collected, Inflater, NoteProgress, without
+from gateway.dataplane.exchange import Exchange
+from gateway.dataplane.flow import Flow
+from gateway.dialects.losses import HEADER as DROPPED
+from gateway.dialects.sse import OverlongEvent
+from gateway.state.journal import Flags
+
+TRUNCATED = "The upstream's answer ended before it was complete."
+# What an upstream may ask a client to wait; more is a figure nobody means.
+RETRY_AFTER_S_MAX = 86_400
+
+
+class Stream(Protocol):
+    """What is asked of a stream on its way, translated or not."""
+
+    @property
+    def between_events(self) -> bool: ...
+    @property
+    def deltas(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def error(self) -> Fault | None: ...
+    @property
+    def usage(self) -> Usage: ...
+    @property
+    def input_reported(self) -> bool: ...
+    @property
+    def output_reported(self) -> bool: ...
+    @property
+    def content_started(self) -> bool: ...
+    @property
+    def output_bytes(self) -> int: ...
+    @property
+    def capped(self) -> bool: ...
+    def feed(self, data: bytes) -> bytes: ...
+    def end(self) -> bytes: ...
+    def fail(self, fault: Fault) -> bytes: ...
+    def estimate_output(self) -> None: ...
+
+
+class Tapped:
+    """A stream that is passed on, its usage tapped, ended where the caller's budget ends, under the name that was asked for."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._dialect = exchange.dialect
+        self._tap = exchange.dialect.tap()
+        budget = exchange.budget
+        self._cap = (
+            None
+            if budget is None
+            else exchange.dialect.cap(budget.output_tokens(), budget.output_tokens, settle.estimated_input_tokens(exchange))
+        )
+        self._echoes = exchange.echoes
+        self.between_events = True
+
+    @property
+    def deltas(self) -> int:
+        return self._tap.deltas
+
+    @property
+    def ended(self) -> bool:
+        return self._tap.ended
+
+    @property
+    def error(self) -> Fault | None:
+        """What the upstream itself said went wrong."""
+        said = self._tap.error
+        return Fault(FaultKind.FAILED, said) if said else None
+
+    @property
+    def usage(self) -> Usage:
+        return self._tap.usage
+
+    @property
+    def input_reported(self) -> bool:
+        return self._tap.input_reported
+
+    @property
+    def output_reported(self) -> bool:
+        return self._tap.output_reported
+
+    @property
+    def content_started(self) -> bool:
+        return self._tap.content_started
+
+    @property
+    def output_bytes(self) -> int:
+        return self._tap.output_bytes
+
+    @property
+    def capped(self) -> bool:
+        return self._cap is not None and self._cap.reached
+
+    def feed(self, data: bytes) -> bytes:
+        """What may go on now: whole events, possibly none."""
+        cap = self._cap
+        if cap is not None:
+            try:
+                data = cap.feed(data)
+            except OverlongEvent:
+                data = cap.end()  # nobody can say what it holds
+        events = self._tap.feed(data)
+        self.between_events = self._tap.between_events
+        return self._dialect.echo_model(events, self._exchange.model_asked) if self._echoes and events else events
+
+    def end(self) -> bytes:
+        """What is left when the upstream's bytes end. Of a stream that was cut nothing: an event of ours shall follow."""
+        held = self._tap.rest()
+        return held if self._tap.ended or self._tap.error else b""
+
+    def fail(self, fault: Fault) -> bytes:
+        """The frame that ends the stream because of a fault."""
+        return self._dialect.frame_fault(fault, self._exchange.id_text)
+
+    def estimate_output(self) -> None:
+        """Puts an estimate in place of an output figure that the upstream did not report."""
+        self._tap.estimate_output()
+
+
+class Relayed:
+    """An event stream: translated, or passed on in one of OpenAI's dialects; ended with an error when the upstream is lost."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        flow: Flow,
+        pairs: headers.Headers,
+        encoding: bytes | None,
+        note_progress: NoteProgress,
+        clock: Clock,
+    ) -> None:
+        self.outcome = Outcome.FINISHED
+        self.stream = _stream(exchange)
+        self._exchange = exchange
+        self._flow = flow
+        self._pairs = pairs
+        self._note_progress = note_progress
+        self._clock = clock
+        self._translated = exchange.translation is not None
+        self._inflater = Inflater() if encoding in INFLATED else None
+        self._input_noted = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing follows, whatever the upstream still says: the budget ended it, or a translated one failed."""
+        stream = self.stream
+        return stream.capped or (self._translated and stream.error is not None)
+
+    def take(self, data: bytes) -> None:
+        if self._inflater is not None:
+            data = self._inflater.feed(data)
+        stream, exchange = self.stream, self._exchange
+        frames = stream.feed(data)
+        if not frames:
+            return
+        error = stream.error
+        if error is not None:
+            frames = self._scrubbed(frames)
+        if not self._flow.started:
+            if error is not None and self._translated:
+                self._refuse(error)
+                return
+            self._start()
+        self._flow.body(frames, more=True)
+        if not exchange.first_content_ns and stream.content_started:
+            exchange.first_content_ns = self._clock.monotonic_ns()
+        if stream.input_reported and not self._input_noted:
+            self._input_noted = True
+            exchange.usage = stream.usage
+            self._note_progress(stream.output_bytes, stream.deltas, lambda: settle.progressed(exchange))
+        else:
+            self._note_progress(stream.output_bytes, stream.deltas, None)
+
+    def close(self) -> Fault | None:
+        """Ends a stream that is `over`; the closing events went out before."""
+        self.settle()
+        if self.stream.capped:
+            self._exchange.flags |= Flags.OUTPUT_ESTIMATED.value
+        self._flow.body(b"", more=False)
+        return self.stream.error
+
+    def end(self) -> Fault | None:
+        stream = self.stream
+        tail = stream.end()
+        error = stream.error
+        if error is None and not stream.ended:
+            error = Fault(FaultKind.TRUNCATED, TRUNCATED)
+            self.cut(error)
+            return error
+        self.settle()
+        if not self._flow.started:
+            if error is not None and self._translated:
+                self._refuse(error)
+                return error
+            self._start()
+        self._flow.body(tail if error is None else self._scrubbed(tail), more=False)
+        return error
+
+    def cut(self, fault: Fault) -> None:
+        stream = self.stream
+        self.settle()
+        if not self._flow.started:
+            errors.put(self._flow, self._exchange, fault)
+        elif stream.ended or stream.error is not None:
+            # The answer was whole; only the connection's own end is missing.
+            self._flow.body(b"", more=False)
+            self._exchange.end(Outcome.UPSTREAM_DIED if stream.error else Outcome.FINISHED, stream.error)
+        elif stream.between_events:
+            self._flow.body(stream.fail(fault), more=False)
+        else:
+            self._flow.break_off()
+
+    def settle(self) -> None:
+        """Leaves on the exchange what the stream told so far, with estimates where it told nothing."""
+        stream, exchange = self.stream, self._exchange
+        stream.estimate_output()
+        usage = exchange.usage = stream.usage
+        if not stream.input_reported:
+            usage.input_tokens = settle.estimated_input_tokens(exchange)
+            exchange.flags |= Flags.INPUT_ESTIMATED.value
+        if not stream.output_reported:
+            exchange.flags |= Flags.OUTPUT_ESTIMATED.value
+
+    def _start(self) -> None:
+        exchange = self._exchange
+        own_id = (exchange.dialect.id_header, exchange.id_text.encode("ascii"))
+        if self._translated:
+            pairs = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"), own_id]
+            pairs += dropped(exchange)
+        else:
+            pairs = headers.to_client(self._pairs, keep_length=False)
+            if self._inflater is not None:
+                pairs = [pair for pair in pairs if pair[0] != b"content-encoding"]
+            if not exchange.upstream_request_id:
+                pairs.append(own_id)
+        if headers.value_of(pairs, b"x-accel-buffering") is None:
+            pairs.append((b"x-accel-buffering", b"no"))
+        self._flow.start(200, pairs)
+
+    def _refuse(self, fault: Fault) -> None:
+        """An upstream that fails before it has said anything can still be answered for with a status."""
+        errors.put(self._flow, self._exchange, _clean(fault, self._exchange))
+
+    def _scrubbed(self, frames: bytes) -> bytes:
+        upstream = self._exchange.upstream
+        return frames if upstream is None else without(frames, upstream.secrets)
+
+
+class Translated(Collected):
+    """An answer that is not streamed, or an error, in another dialect than the client's: held whole and written anew."""
+
+    def end(self) -> Fault | None:
+        exchange = self._exchange
+        translation = exchange.translation
+        assert translation is not None  # nothing else is taken in this way
+        if self._size > self._bytes_max:
+            return self._answer_with(Fault(FaultKind.GARBLED, GARBLED))
+        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if self._status >= 400:
+            fault = translation.fault(self._status, self._scrubbed(body), self._retry_after_s())
+            # The operator's own troubles are faults of the upstream; what is said of the request is an answer to it.
+            theirs = fault.kind is FaultKind.UNAVAILABLE and self._status < 500
+            self._answer_with(fault)
+            return fault if theirs else None
+        try:
+            body = translation.reply(self._plain(body))
+        except Fault as fault:
+            return self._answer_with(_clean(fault, exchange))
+        usage = exchange.usage = translation.usage
+        exchange.first_content_ns = self._clock.monotonic_ns()
+        if not translation.input_reported:
+            usage.input_tokens = settle.estimated_input_tokens(exchange)
+            exchange.flags |= Flags.INPUT_ESTIMATED.value
+        if not translation.output_reported:
+            exchange.flags |= Flags.OUTPUT_ESTIMATED.value
+        pairs = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (exchange.dialect.id_header, exchange.id_text.encode("ascii")),
+        ]
+        self._flow.start(200, pairs + dropped(exchange))
+        self._flow.body(body, more=False)
+        return None
+
+    def _retry_after_s(self) -> int | None:
+        said = headers.value_of(self._pairs, b"retry-after")
+        if said is None or not said.isdigit():
+            return None
+        return min(int(said[:9]), RETRY_AFTER_S_MAX)
+
+
+def dropped(exchange: Exchange) -> headers.Headers:
+    """The header that names what of the request was left out; none when nothing was."""
+    translation = exchange.translation
+    names = b"" if translation is None else translation.losses.header()
+    return [(DROPPED, names)] if names else []
+
+
+def _stream(exchange: Exchange) -> Stream:
+    translation, budget = exchange.translation, exchange.budget
+    if translation is None:
+        return Tapped(exchange)
+    if budget is None:
+        return translation.streaming()
+    return translation.streaming(budget.output_tokens(), budget.output_tokens)
+
+
+def _clean(fault: Fault, exchange: Exchange) -> Fault:
+    """A fault that speaks the upstream's words, without our secrets in them."""
+    upstream = exchange.upstream
+    if upstream is not None:
+        fault.text = without(fault.text.encode("utf-8", "replace"), upstream.secrets).decode("utf-8", "replace")
+    return fault
