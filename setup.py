@@ -33,6 +33,8 @@ HOT = (
             "headers",
             "identify",
             "passthrough",
+            "relay",
+            "routing",
             "settle",
             "standing",
             "surfaces",
