@@ -1,5 +1,5 @@
 # Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
-.PHONY: install install-dev compile interpreted run test torture check fmt bench load golden clean
+.PHONY: install install-dev compile interpreted run test test-clients torture check fmt bench load golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,6 +58,13 @@ test: install-dev interpreted
 # The long forms of the tests that prove what holds under stress; prints what each has proved. TORTURE_SEED repeats a run.
 torture: install-dev compile
 	TORTURE=1 nice -n 10 $(BIN)/pytest -q -m torture --timeout 3600
+
+# Codex CLI and Claude Code, from npm, each for one shell command. Skipped where npm is not there.
+CLIENTS := $(CURDIR)/$(VENV)/clients
+test-clients: install-dev interpreted
+	@mkdir -p $(CLIENTS)
+	@if command -v npm >/dev/null; then npm install --prefix $(CLIENTS) --no-audit --no-fund --silent @openai/codex @anthropic-ai/claude-code; fi
+	CLIENTS=$(CLIENTS) $(BIN)/pytest -q -rs tests/clients
 
 check: install-dev
 	$(BIN)/ruff format --check .

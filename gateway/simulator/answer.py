@@ -73,7 +73,7 @@ def compose(prompt: Prompt, script: Script, usage: Usage, body_sha256: str | Non
     if tool is not None and stop_reason == "end_turn":
         stop_reason = "tool_use"
         for _ in range(script.calls):
-            call = _call(tool)
+            call = _call(tool, script.input)
             if len(call.pieces) > left:
                 call.pieces, stop_reason = call.pieces[:left], "max_tokens"
             blocks.append(call)
@@ -120,16 +120,16 @@ def _tool(prompt: Prompt, script: Script) -> dict[str, Any] | None:
     return {"name": script.tool, "input_schema": {}}
 
 
-def _call(tool: dict[str, Any]) -> Block:
-    if tool.get("custom"):
-        return Block(
-            "tool_use", prose.pieces("simulated words"), name=str(tool["name"]), id=text_of("toolu", fresh_id()), custom=True
-        )
-    value = _example(tool.get("input_schema"), 0)
-    written = "" if not value or not isinstance(value, dict) else orjson.dumps(value).decode()
-    parts = [written[place : place + 8] for place in range(0, len(written), 8)]
+def _call(tool: dict[str, Any], given: str | None) -> Block:
+    """A call of the tool with a given input, or with one that fits."""
+    custom = bool(tool.get("custom"))
+    if given is None:
+        value = _example(tool.get("input_schema"), 0)
+        given = "" if not value or not isinstance(value, dict) else orjson.dumps(value).decode()
+        given = "simulated words" if custom else given
+    parts = [given[place : place + 8] for place in range(0, len(given), 8)]
     # A call costs at least one token; a tool without arguments sends the empty part alone, as upstream does.
-    return Block("tool_use", parts or [""], name=str(tool["name"]), id=text_of("toolu", fresh_id()))
+    return Block("tool_use", parts or [""], name=str(tool["name"]), id=text_of("toolu", fresh_id()), custom=custom)
 
 
 def _example(schema: Any, depth: int) -> Any:

@@ -23,6 +23,7 @@ class Script:
     thinking_tokens: int | None = None
     tool: str | None = None
     calls: int = 1
+    input: str | None = None
     status: int | None = None
     retry_after: int | None = None
     message: str | None = None
@@ -123,6 +124,7 @@ KEYS: dict[str, Key] = {
     "head_ms": Key("N", _MS, "wait before the first byte of the answer"),
     "thinking_tokens": Key("N", _COUNT, "think for N tokens first; 0 = no thinking block"),
     "tool": Key("NAME", _word, "call that tool"),
+    "input": Key("JSON", _line, "the input of that call, as it is; without it one that fits the tool's schema"),
     "calls": Key("N", _whole(1, 100), "call the tool N times at once"),
     "status": Key("NNN", _whole(400, 599), "answer with the error envelope of that status"),
     "retry_after": Key("S", _whole(0, 1_000_000), "retry-after of that error, seconds"),

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench import accounting, figures, machine, report, targets
+from loadtest.bench import accounting, figures, machine, report, targets, translated
 from loadtest.bench.goals import GOALS, Figure
 from loadtest.bench.programs import CompilerMissingError, compile_program
 from loadtest.bench.rounds import BrokenRoundError, Load, Round
@@ -25,7 +25,7 @@ from loadtest.bench.targets import Target
 from loadtest.processes import StartError, raise_file_limit
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
+FIGURES = ("p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8")
 CROWD_WINDOW_S = 5.0
 
 
@@ -169,6 +169,20 @@ class Run:
         """P5 of one target."""
         into[target.name] = figures.measure_crowd(self.load, target, CROWD_WINDOW_S)
 
+    def translation(self) -> None:
+        """P8: the gateway alone, before its simulator."""
+        with (
+            targets.simulator(self.folder / "simulator") as simulator,
+            targets.gateway(self.folder / "gateway-p8", simulator.port, self.options.workers) as target,
+        ):
+            self.attempt("P8: translated events", partial(self.measure_translation, target))
+
+    def measure_translation(self, target: Target) -> None:
+        """P8 of the gateway."""
+        costs = translated.measure(target, self.options.pairs, self.options.seconds)
+        self.rounds["translated"] = costs
+        self.figures.append(translated.figure(costs))
+
     def say(self, text: str) -> None:
         """Progress, on stderr so that stdout holds the table alone."""
         print(text, file=sys.stderr, flush=True)
@@ -202,10 +216,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with ExitStack() as stack:
             run = Run(options, stack)
-            if set(options.only) - {"p5"}:
+            if set(options.only) - {"p5", "p8"}:
                 run.side_by_side()
             if "p5" in options.only:
                 run.crowd()
+            if "p8" in options.only and "gateway" not in options.without:
+                run.translation()
             finish(run, began_s)
             for broken_round in run.broken:
                 print(f"BROKEN: {broken_round}", file=sys.stderr)
