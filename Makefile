@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 STREAMS ?= 120
-COMPILED_TESTS := tests/contracts tests/dataplane tests/faults tests/upstream tests/control/books
+COMPILED_TESTS := tests/dataplane tests/faults tests/upstream $(addprefix tests/contracts/test_,limits.py bytes.py anthropic_sdk.py openai_sdk.py)
 # The first Python that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
