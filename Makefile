@@ -1,11 +1,12 @@
 # Every target does its own set-up: `make run` and `make test` work on a machine that has only Python 3.11 or newer.
-.PHONY: install install-dev compile interpreted run test test-clients torture check fmt bench load golden clean
+.PHONY: install install-dev compile interpreted run test test-clients test-browser torture check fmt bench bench-console load golden clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 STREAMS ?= 120
-COMPILED_TESTS := tests/dataplane tests/faults tests/upstream $(addprefix tests/contracts/test_,limits.py bytes.py anthropic_sdk.py openai_sdk.py)
+TEST_PROCESSES ?= 2
+COMPILED_TESTS := tests/dataplane tests/faults tests/upstream tests/dialects/anthropic/test_request.py tests/dialects/test_body.py $(addprefix tests/contracts/test_,limits.py bytes.py anthropic_sdk.py openai_sdk.py)
 # The first Python that is new enough.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
@@ -32,12 +33,14 @@ $(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
 # Compiled, the modules of a call take half the CPU. Without a C compiler the sources run as they are.
 compile: $(VENV)/compiled
 
+COMPILE = find gateway -name '*.so' -delete; \
+	SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace >$(VENV)/compile.log 2>&1 \
+		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }; \
+	find gateway -name '*.so' -exec touch {} + # the linker leaves those alone that did not change
+
 $(VENV)/compiled: $(VENV)/installed $(HOT) setup.py
 	@echo "Compiling the modules of a call; this takes about a minute, once."
-	@find gateway -name '*.so' -delete
-	@SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace >$(VENV)/compile.log 2>&1 \
-		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }
-	@find gateway -name '*.so' -exec touch {} + # the linker leaves those alone that did not change
+	@$(COMPILE)
 	@touch $@
 
 interpreted:
@@ -51,9 +54,11 @@ run: install compile
 # Everything runs on the sources; what serves a call runs once more as it is compiled.
 test: install-dev interpreted
 	@sh tools/debian nginx-light nginx || true
-	$(BIN)/pytest
-	@$(MAKE) --no-print-directory compile
-	$(BIN)/pytest -q $(COMPILED_TESTS)
+	$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	@echo "Compiling the modules of a call, quickly: this is not how they serve."
+	@export SLUICE_OPTIMIZE=0; $(COMPILE)
+	$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile $(COMPILED_TESTS)
+	@$(MAKE) --no-print-directory interpreted
 
 # The long forms of the tests that prove what holds under stress; prints what each has proved. TORTURE_SEED repeats a run.
 torture: install-dev compile
@@ -63,8 +68,15 @@ torture: install-dev compile
 CLIENTS := $(CURDIR)/$(VENV)/clients
 test-clients: install-dev interpreted
 	@mkdir -p $(CLIENTS)
-	@if command -v npm >/dev/null; then npm install --prefix $(CLIENTS) --no-audit --no-fund --silent @openai/codex @anthropic-ai/claude-code; fi
-	CLIENTS=$(CLIENTS) $(BIN)/pytest -q -rs tests/clients
+	@if command -v npm >/dev/null; then npm install --prefix $(CLIENTS) --no-audit --no-fund --silent @openai/codex @anthropic-ai/claude-code @anthropic-ai/sdk; fi
+	CLIENTS=$(CLIENTS) NPM_SDK=$(CLIENTS)/node_modules $(BIN)/pytest -q -rs tests/clients tests/console/test_quick_start.py
+
+# The pages in Chromium, and axe, which looks for what keeps people out. Pictures of them land in tests/browser/shots.
+AXE := $(CURDIR)/$(VENV)/axe
+test-browser: install-dev interpreted
+	@sh tools/debian chromium chromium || true
+	@if command -v npm >/dev/null; then npm install --prefix $(AXE) --no-audit --no-fund --silent axe-core@4.14.1; fi
+	BROWSER=1 AXE=$(AXE)/node_modules/axe-core/axe.min.js $(BIN)/pytest -q -rs tests/browser
 
 check: install-dev
 	$(BIN)/ruff format --check .
@@ -80,11 +92,17 @@ bench: install-dev compile
 	@sh tools/debian nginx-light nginx || true
 	$(BIN)/python -m loadtest.bench
 
+# Ten million receipts take 5 GB and some minutes; RECEIPTS=200000 is a try.
+RECEIPTS ?= 10000000
+bench-console: install-dev compile
+	$(BIN)/python -m loadtest.console --receipts $(RECEIPTS)
+
 load: install-dev compile
 	$(BIN)/python -m loadtest.load --streams $(STREAMS)
 
+# What upstreams say is recorded first; what becomes of it in the other dialects, last.
 golden: install-dev
-	$(BIN)/python -m tests.golden.anthropic.write
+	@for folder in anthropic openai_chat openai_responses translated; do $(BIN)/python -m tests.golden.$$folder.write || exit 1; done
 
 clean:
 	find gateway -name '*.so' -delete

@@ -25,9 +25,11 @@ HOT = (
             "answers",
             "attempt",
             "body",
+            "bugs",
             "calls",
             "errors",
             "exchange",
+            "failover",
             "finish",
             "flow",
             "headers",
@@ -37,23 +39,29 @@ HOT = (
             "routing",
             "settle",
             "standing",
+            "streamed",
             "surfaces",
             "tariff",
             "watch",
+            "withheld",
             "worker",
         )
     ),
     *(f"gateway/state/{name}.py" for name in ("counters", "inflight", "journal", "keys", "pepper", "workers")),
     *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
-    "gateway/dialects/anthropic/usage_tap.py",
+    *(f"gateway/upstream/pool/{name}.py" for name in ("lease", "pool", "seats")),
+    *(f"gateway/dialects/anthropic/{name}.py" for name in ("request", "turns", "usage_tap", "wording")),
+    *(f"gateway/dialects/{name}.py" for name in ("body", "request")),
+    "gateway/tokens/bound.py",
+    "gateway/catalog/measures.py",
     # What the control plane does once for every request. Nothing of settings: a compiled object cannot be handed to a process.
-    *(f"gateway/control/{name}.py" for name in ("books/entry", "books/lines", "metrics")),
+    *(f"gateway/control/{name}.py" for name in ("books/entry", "books/lines", "books/rollup", "metrics", "speeds")),
     *(f"gateway/core/{name}.py" for name in ("ids", "money")),
 )
 
 
-NATIVE = ("_native", "chains", "debts", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables")
+NATIVE = ("_native", "chains", "debts", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables", "texts")
 
 
 def hot_extensions() -> list[Extension]:
@@ -67,7 +75,9 @@ def hot_extensions() -> list[Extension]:
         return []
     # mypycify ends the process when a module does not pass the type check; that is a bug here, not a missing compiler.
     options = ["--config-file=", "--ignore-missing-imports", "--python-version", "3.11"]
-    extensions = mypycify([*options, *HOT], opt_level="3", debug_level="0", group_name="gateway.compiled")
+    extensions = mypycify(
+        [*options, *HOT], opt_level=os.environ.get("SLUICE_OPTIMIZE", "3"), debug_level="0", group_name="gateway.compiled"
+    )
     for extension in extensions:
         extension.optional = True  # without a compiler the sources serve
     return extensions

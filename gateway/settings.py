@@ -10,11 +10,12 @@ reported at once.
 """
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.catalog import aliases, models, plans, prices, providers, routes
+from gateway.catalog import aliases, models, plans, prices, providers, routes, site
 from gateway.catalog.aliases import Aliases
 from gateway.catalog.document import Document, SettingsError, Table
 from gateway.catalog.models import Catalogue
@@ -22,16 +23,20 @@ from gateway.catalog.plans import Plans
 from gateway.catalog.prices import PriceList
 from gateway.catalog.providers import Origin, Provider, Secret
 from gateway.catalog.routes import Routes, Rows
+from gateway.catalog.site import Site
 
 __all__ = ["Origin", "Paths", "Provider", "Secret", "Settings", "SettingsError", "key_variables", "load"]
 
-FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml", "plans.toml")
+FILES = ("gateway.toml", "providers.toml", "models.toml", "prices.toml", "plans.toml", "site.toml")
 DEFAULTS = Path(__file__).parent / "defaults"
 WORKERS_MAX = 32  # slots in the shared file
+_PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 LOG_FORMATS = ("json", "text")
 # A Unix socket's path must fit into 108 bytes with its closing zero (unix(7)).
 SOCKET_PATH_BYTES_MAX = 107
 DAY_S = 86400.0
+# What the running processes have taken for good: sockets, places in the shared file, the directory itself.
+FIXED = ("host", "port", "workers", "data_dir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,17 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings were read from, so that they can be read again: the operator's directory and the options that were given."""
+
+    config_dir: Path | None
+    overrides: tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """All choices. What each means stands beside its default in `config/gateway.toml`; the last six are the other files."""
+    """All choices. What each means stands beside its default in `config/gateway.toml`; the last eight are the other files, and
+    where all of it came from."""
 
     host: str
     port: int
@@ -100,12 +114,16 @@ class Settings:
     drain_timeout_s: float
     log_format: str
     metrics_token: Secret | None
+    public_url: str
+    proxies: int
     providers: tuple[Provider, ...]
     catalogue: Catalogue
     aliases: Aliases
     routing: Rows
     prices: PriceList
     plans: Plans
+    site: Site
+    source: Source
 
     @property
     def paths(self) -> Paths:
@@ -163,7 +181,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
     given = {"data_dir": environ["GATEWAY_DATA_DIR"]} if environ.get("GATEWAY_DATA_DIR") else {}
     options = Options(given | {name: value for name, value in overrides.items() if value is not None})
     shipped = Document("config/gateway.toml", (DEFAULTS / "gateway.toml").read_text("utf-8"))
-    gateway, upstreams, names, costs, offers = (_document(config_dir, file) for file in FILES)
+    gateway, upstreams, names, costs, offers, about = (_document(config_dir, file) for file in FILES)
     layers = Layers(options.root, gateway.root, shipped.root)
     data_dir = _data_dir(layers)
     token = layers("metrics_token").text("metrics_token")
@@ -185,22 +203,45 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         drain_timeout_s=layers("drain_timeout_s").number("drain_timeout_s", 0.0, DAY_S),
         log_format=layers("log_format").choice("log_format", LOG_FORMATS),
         metrics_token=Secret(token) if token else None,
+        public_url=_public_url(layers("public_url")),
+        proxies=layers("proxies").whole("proxies", 0, 10),
         providers=usable or (providers.simulator(Paths(data_dir).simulator_sock),),
         catalogue=models.read(names),
         aliases=aliases.read(names),
         routing=routes.read(names, {one.name for one in declared}),
         prices=prices.read(costs),
         plans=plans.read(offers),
+        site=site.read(about),
+        source=Source(config_dir, tuple(overrides.items())),
     )
     layers.close()
-    for document in (upstreams, names, costs, offers):
+    for document in (upstreams, names, costs, offers, about):
         document.root.close()
     problems = _strangers(config_dir)
-    for document in (options, shipped, gateway, upstreams, names, costs, offers):
+    for document in (options, shipped, gateway, upstreams, names, costs, offers, about):
         problems += document.problems
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def load_again(present: Settings, environ: Mapping[str, str]) -> Settings:
+    """The settings as the same files and options say now. Raises SettingsError."""
+    return load(present.source.config_dir, environ, **dict(present.source.overrides))
+
+
+def needs_restart(old: Settings, new: Settings) -> list[str]:
+    """A line for each setting that differs and that a running gateway cannot change."""
+    return [
+        f"{name} was {getattr(old, name)} at start and is now {getattr(new, name)}: that needs a restart"
+        for name in FIXED
+        if getattr(old, name) != getattr(new, name)
+    ]
+
+
+def taken_over(old: Settings, new: Settings) -> Settings:
+    """The new settings, but for what a running gateway cannot change."""
+    return replace(new, **{name: getattr(old, name) for name in FIXED})
 
 
 def load_plans(config_dir: Path | None, environ: Mapping[str, str]) -> Plans:
@@ -230,6 +271,14 @@ def _data_dir(layers: Layers) -> Path:
     if longest > SOCKET_PATH_BYTES_MAX:
         table.report(f"the path is {longest - SOCKET_PATH_BYTES_MAX} bytes too long for the sockets inside it", "data_dir")
     return path
+
+
+def _public_url(table: Table) -> str:
+    """Without the slash at its end."""
+    text = table.text("public_url").rstrip("/")
+    if text and not _PUBLIC_URL.fullmatch(text):
+        table.report("must be an address such as https://ai.example.com or https://example.com/ai", "public_url")
+    return text
 
 
 def _document(config_dir: Path | None, file: str) -> Document:

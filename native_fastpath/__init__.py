@@ -9,7 +9,19 @@ import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-__all__ = ["IMPLEMENTATION", "KEY_USED", "RING_HEADER", "ROW_HEADER", "Region", "load", "members", "sort_headers", "weigh"]
+__all__ = [
+    "IMPLEMENTATION",
+    "KEY_USED",
+    "RING_HEADER",
+    "ROW_HEADER",
+    "Region",
+    "base62",
+    "load",
+    "members",
+    "sort_headers",
+    "tell_limits",
+    "weigh",
+]
 
 
 def load(name: Literal["native", "pure"]) -> ModuleType:
@@ -29,12 +41,24 @@ def _choose() -> tuple[Literal["native", "pure"], ModuleType]:
 IMPLEMENTATION, _chosen = _choose()
 
 if TYPE_CHECKING:
-    from native_fastpath.pure import KEY_USED, RING_HEADER, ROW_HEADER, Region, members, sort_headers, weigh
+    from native_fastpath.pure import (
+        KEY_USED,
+        RING_HEADER,
+        ROW_HEADER,
+        Region,
+        base62,
+        members,
+        sort_headers,
+        tell_limits,
+        weigh,
+    )
 else:
     KEY_USED = _chosen.KEY_USED
     RING_HEADER = _chosen.RING_HEADER
     ROW_HEADER = _chosen.ROW_HEADER
     Region = _chosen.Region
+    base62 = _chosen.base62
     members = _chosen.members
     sort_headers = _chosen.sort_headers
+    tell_limits = _chosen.tell_limits
     weigh = _chosen.weigh

@@ -2,6 +2,8 @@ from native_fastpath.headers import sort_headers as sort_headers
 from native_fastpath.pure import Region as Region
 from native_fastpath.sampling import weigh as weigh
 from native_fastpath.scan import members as members
+from native_fastpath.texts import base62 as base62
+from native_fastpath.texts import tell_limits as tell_limits
 
 KEY_USED: int
 ROW_HEADER: int

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import timeit
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,9 @@ _HEADERS = [
     (b"content-length", b"2000"),
     *((b"x-stainless-header-%d" % number, b"a value of it") for number in range(12)),
 ]
+
+_FIGURES = (50, 49, 0, 9000, 8000, 0, 9000, 8000, 0, 9000, 8000, 0)
+_MOMENTS_NS = count(1_795_262_400_000_000_000, 100_000)  # 10 000 calls a second
 
 
 def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[], object]]:
@@ -95,6 +99,8 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         f"members, {len(large) // 1000} kB, one string": lambda: implementation.members(large),
         f"members, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.members(nested),
         "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
+        "base62": lambda: implementation.base62(_DIGEST[:16]),
+        "tell_limits, 20 headers": lambda: implementation.tell_limits(_FIGURES, next(_MOMENTS_NS)),
     }
 
 

@@ -12,6 +12,8 @@ from native_fastpath.scan import members as members
 from native_fastpath.tables import KEY_USED as KEY_USED
 from native_fastpath.tables import RING_HEADER as RING_HEADER
 from native_fastpath.tables import ROW_HEADER as ROW_HEADER
+from native_fastpath.texts import base62 as base62
+from native_fastpath.texts import tell_limits as tell_limits
 
 
 class Region(Holds):

@@ -52,8 +52,10 @@ bool read_row(const Region *region, PyObject *offset_argument, PyObject *payload
 
 void rewrite_row(const Region *region, uint64_t offset, PyObject *payload);
 
+PyObject *base62(PyObject *module, PyObject *identifier);
 PyObject *members(PyObject *module, PyObject *body);
 PyObject *sort_headers(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *tell_limits(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *weigh(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 extern PyType_Spec region_spec;

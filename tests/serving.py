@@ -6,16 +6,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from gateway.settings import Paths
+from gateway.state.credentials import LANE_STATE_AT, LANES_AT, STATE_AT
+from gateway.state.layout import LANE_BYTES, LANES_MAX
+from gateway.state.shared import SharedFile
 from loadtest.processes import free_port, healthy, running, wait_until
 
 GATEWAY = [sys.executable, "-m", "gateway"]
+RUNNING: list["Gateway"] = []
+ROWS_LOOKED_AT = 16  # more credentials than any test has
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,15 @@ class Gateway:
         """The trusted admin interface."""
         socket = httpx.HTTPTransport(uds=str(Paths(self.data_dir).admin_sock))
         return httpx.Client(transport=socket, base_url="http://gateway/admin/v1/", timeout=30)
+
+    def forgive(self) -> None:
+        """Forgets what upstreams did: whatever is out is well again, so that one test's failures are not the next one's."""
+        with closing(SharedFile.open(Paths(self.data_dir).shared_map)) as shared:
+            for row in range(ROWS_LOOKED_AT):
+                first = shared.layout.credential_at(row)
+                for at in (STATE_AT, *(LANES_AT + lane * LANE_BYTES + LANE_STATE_AT for lane in range(LANES_MAX))):
+                    if shared.region.load(first + at):
+                        shared.region.store(first + at, 0)
 
     def children(self) -> list[int]:
         """Pids of the processes that the supervisor started: workers, control plane, simulator and Python's own tracker."""
@@ -96,4 +110,15 @@ def serving(
         environ = environment(**(variables or {}))
         with running([*GATEWAY, *words], log, environ) as process:
             wait_until(lambda: healthy(port), process, log, "the gateway")
-            yield Gateway(port, home, log, process.pid, environ)
+            gateway = Gateway(port, home, log, process.pid, environ)
+            RUNNING.append(gateway)
+            try:
+                yield gateway
+            finally:
+                RUNNING.remove(gateway)
+
+
+def forgive_all() -> None:
+    """Forgives the upstreams of all gateways that run."""
+    for gateway in RUNNING:
+        gateway.forgive()

@@ -21,7 +21,8 @@ LAYERS = (
     {"settings"},
     {"state"},
     {"upstream", "cluster"},
-    {"dataplane", "control", "console"},
+    {"dataplane", "control"},
+    {"console"},
     {"supervisor"},
     {"cli"},
     {"__main__", ""},
@@ -33,6 +34,10 @@ LEAVES = {"simulator": ({"core", "dialects"}, {"cli", "supervisor"})}
 # Library -> the only places that may import it: files or folders inside gateway.
 HOMES = {
     "starlette": ("dataplane/app.py", "control/", "console/"),
+    "jinja2": ("console/",),
+    "markupsafe": ("console/",),
+    "babel": ("console/",),
+    "argon2": ("control/passwords.py",),
     "granian": ("supervisor/", "control/process.py"),
     "httpx": ("upstream/transport/",),
     "httptools": ("upstream/transport/", "simulator/"),

@@ -62,11 +62,13 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One row of the list: `model` is a name, or the beginning of names when it ends in `*`."""
+    """One row of the list: `model` is a name, or the beginning of names when it ends in `*`. `assumed` says that nobody has
+    published these prices."""
 
     model: str
     from_ns: int
     rate: Rate
+    assumed: bool = False
 
     def matches(self, model: str) -> bool:
         if self.model.endswith("*"):
@@ -92,6 +94,11 @@ class PriceList:
 
         The shipped list covers every name at every time; None needs an operator who removed its `*` row.
         """
+        row = self.row(model, at_ns)
+        return None if row is None else row.rate
+
+    def row(self, model: str, at_ns: int) -> Price | None:
+        """The row that has the rate of `model` at a moment, for whoever shows where a price comes from."""
         rows = self._remembered.get(model)
         if rows is None:
             rows = tuple(price for price in self.prices if price.matches(model))
@@ -100,7 +107,7 @@ class PriceList:
             self._remembered[model] = rows
         for price in rows:
             if price.from_ns <= at_ns:
-                return price.rate
+                return price
         return None
 
     def __repr__(self) -> str:
@@ -115,13 +122,14 @@ def read(document: Document) -> PriceList:
         model = row.text("model")
         from_ns = row.midnight_ns("effective_from")
         rate = _read_rate(row)
+        assumed = row.yes_or_no("assumed", False)
         row.close()
         if "*" in model[:-1] or (not model and "model" in row):
             row.report("`model` must be a name, which may end in one `*`", "model")
         if (model, from_ns) in seen:
             row.report(f"`{model}` has two prices from the same day", "model")
         seen.add((model, from_ns))
-        prices.append(Price(model, from_ns, rate))
+        prices.append(Price(model, from_ns, rate, assumed))
     return PriceList(prices, hashlib.sha256(document.text.encode()).hexdigest()[:16])
 
 

@@ -115,8 +115,9 @@ class Provider:
 
 
 def simulator(uds: Path) -> Provider:
-    """The built-in upstream, which answers when no key is set. It takes any credential."""
-    return Provider(SIMULATOR, "anthropic", Origin("http", "localhost", 0, uds=uds), (Secret("sk-ant-api03-simulator"),))
+    """The built-in upstream, which answers when no key is set. It takes any credential and every model's name."""
+    origin = Origin("http", "localhost", 0, uds=uds)
+    return Provider(SIMULATOR, "anthropic", origin, (Secret("sk-ant-api03-simulator"),), models=("*",))
 
 
 def read_origin(url: str, dialect: str) -> Origin:

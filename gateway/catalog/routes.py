@@ -98,13 +98,27 @@ class Routes:
             plan = self._plans[asked] = self._planned(asked)
         return plan
 
+    def names(self) -> tuple[str, ...]:
+        """Every name that is written down and leads somewhere by a rule.
+
+        Aliases first, then names of routes, then models, newest first, then names that providers are said to serve.
+        """
+        aliases = tuple(name for name, _ in self._aliases)
+        rest = (*self._rows.routes.exact, *(model.id for model in self._catalogue))
+        served = (name for provider in self._usable.values() for name in provider.models if not name.endswith("*"))
+        return tuple(dict.fromkeys((*aliases, *(name for name in (*rest, *served) if self._decided(name)))))
+
     def _planned(self, asked: str) -> tuple[Target, ...]:
         name = self._catalogue.latest(self._aliases.resolve(asked))
+        return self._decided(name) or (self._target(self.default, name),)
+
+    def _decided(self, name: str) -> tuple[Target, ...]:
+        """Where the first rule leads that names anything usable; empty when none does."""
         for targets in self._ways(name):
             found = tuple(dict.fromkeys(targets))
             if found:
                 return found
-        return (self._target(self.default, name),)
+        return ()
 
     def _ways(self, name: str) -> Iterator[Iterable[Target]]:
         yield self._targets(self._rows.routes.find(name) or (), name)

@@ -14,6 +14,7 @@ import orjson
 
 from gateway import settings
 from gateway.catalog.prices import PriceList
+from gateway.control.accounts import Accounts
 from gateway.control.admin import clerk
 from gateway.control.admin.askers import SOCKET
 from gateway.control.admin.clerk import Asked
@@ -22,12 +23,16 @@ from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.repetition import Repetition
 from gateway.control.admin_keys import AdminKeys
 from gateway.control.books.verify import Verifier
+from gateway.control.changes import Changes
 from gateway.control.desk import Desk
 from gateway.control.orders import OrderError
+from gateway.control.sessions import Sessions
+from gateway.control.speeds import Speeds
 from gateway.control.store import Reader, Store
+from gateway.control.upstreams import Upstreams, upstreams_of
 from gateway.core.clock import SystemClock
 from gateway.settings import Paths
-from gateway.state.pepper import load_pepper
+from gateway.state.pepper import Pepper, load_pepper
 from gateway.state.shared import SharedFile
 
 
@@ -60,6 +65,8 @@ def working_alone(paths: Paths) -> Iterator[Alone]:
             desk.keys.check_pepper(store.keys(limit=1))
             reader = Reader(paths.gateway_db)
 
+            accounts = Accounts(store, pepper, clock)
+
             def catch_up() -> None:
                 check_nothing_waits(store, shared)
 
@@ -68,6 +75,9 @@ def working_alone(paths: Paths) -> Iterator[Alone]:
                     store=store,
                     desk=desk,
                     admin_keys=AdminKeys(store, pepper, clock),
+                    accounts=accounts,
+                    sessions=Sessions(store, pepper, clock, accounts),
+                    changes=Changes(store, clock),
                     repetition=Repetition(desk.idempotency, pepper),
                     reader=reader,
                     prices=PriceList([], ""),  # only Anthropic's cost report asks for prices, and no command asks for that
@@ -77,11 +87,24 @@ def working_alone(paths: Paths) -> Iterator[Alone]:
                     catch_up=catch_up,
                     verifier=Verifier(reader, pepper, desk.limits, catch_up),
                     in_books=at_once,
+                    upstreams=lambda: upstreams_alone(paths, store, pepper, shared),
+                    reload=refuse_reload,
                 )
             )
     finally:
         if shared is not None:
             shared.close()
+
+
+def upstreams_alone(paths: Paths, store: Store, pepper: Pepper, shared: SharedFile | None) -> Upstreams:
+    """Where calls would go if a gateway were started here. Raises SettingsError, CredentialTableFullError."""
+    chosen = settings.load(None, os.environ, data_dir=paths.data_dir)
+    return upstreams_of(chosen, store, pepper, SystemClock(), shared, Speeds())
+
+
+def refuse_reload() -> list[str]:
+    """Raises OrderError."""
+    raise OrderError("no gateway serves here: the settings are read at its start")
 
 
 async def at_once(act: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""`gateway keys`: mint, list, show, rotate and revoke the keys that callers use."""
+"""`gateway keys`: mint, list, show, restrict, rotate and revoke the keys that callers use."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from gateway.catalog.measures import AMOUNT_MAX
 from gateway.cli.door import data_dir_option, given, once_option, open_door
 from gateway.cli.limits import print_limits
 from gateway.cli.table import json_option, print_one, print_rows, print_table
-from gateway.cli.values import Dollars, Moment, Span
+from gateway.cli.values import Dollars, Models, Moment, Span
 from gateway.control.keys import MINT_COUNT_MAX
 
 AMOUNT = click.IntRange(1, AMOUNT_MAX)
@@ -18,7 +18,7 @@ AMOUNT = click.IntRange(1, AMOUNT_MAX)
 
 @click.group()
 def keys() -> None:
-    """Mint, list, show, rotate and revoke keys."""
+    """Mint, list, show, restrict, rotate and revoke keys."""
 
 
 @keys.command()
@@ -26,6 +26,7 @@ def keys() -> None:
 @data_dir_option
 @click.option("--workspace", default="default", show_default=True, help="The workspace it belongs to; made if there is none.")
 @click.option("--plan", help="Name of a plan; else the workspace's own, if it has one.")
+@click.option("--models", type=Models(), help="What it may use: classes and patterns such as opus,gpt-4*; else all models.")
 @click.option("--rpm", type=AMOUNT, help="Requests a minute.")
 @click.option("--itpm", type=AMOUNT, help="Input tokens a minute.")
 @click.option("--otpm", type=AMOUNT, help="Output tokens a minute.")
@@ -61,7 +62,8 @@ def list_keys(data_dir: Path, workspace: str | None, as_json: bool) -> None:
 def show(key_id: str, data_dir: Path, as_json: bool) -> None:
     """Show the key with this id, without the key itself."""
     with open_door(data_dir) as door:
-        print_one(door.get("keys", key_id), as_json)
+        key = door.get("keys", key_id)
+    print_one(key if as_json else key | {"models": ", ".join(key["models"]) or "all"}, as_json)
 
 
 @keys.command()
@@ -76,6 +78,19 @@ def limits(key_id: str, data_dir: Path, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
+@click.argument("models", type=Models())
+@data_dir_option
+@json_option
+def allow(key_id: str, models: list[str], data_dir: Path, as_json: bool) -> None:
+    """Say which models the key with this id may use from now on: classes and patterns such as opus,gpt-4*, or all."""
+    with open_door(data_dir) as door:
+        key = door.post("keys", key_id, "models", body={"models": models})
+    shown = ", ".join(key["models"]) or "all models"
+    click.echo(orjson.dumps(key) if as_json else f"{key['id']} ({key['name']}) may use {shown}")
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
 @data_dir_option
 @click.option(
     "--grace", "grace_s", type=Span(), default="24h", show_default=True, help="How long the old key works on; 0 is not at all."
@@ -83,7 +98,7 @@ def limits(key_id: str, data_dir: Path, as_json: bool) -> None:
 @once_option
 @json_option
 def rotate(key_id: str, data_dir: Path, grace_s: int, once: str, as_json: bool) -> None:
-    """Mint a key in place of the one with this id: same name, workspace, plan and limits, and what was used of them."""
+    """Mint a key in place of the one with this id: same name, workspace, plan, models and limits, and what was used of them."""
     with open_door(data_dir) as door:
         key = door.post("keys", key_id, "rotate", body={"grace_s": grace_s}, once=once)
     print_minted([key], as_json)

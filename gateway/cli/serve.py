@@ -66,7 +66,24 @@ def _welcome(chosen: Settings, mint: bool) -> None:
         lines += _first_key(chosen, url)
     else:
         lines.append("Mint a key with: gateway keys mint --name NAME")
+    lines += _console(chosen)
     click.echo("\n".join(lines), err=True)
+
+
+def _console(chosen: Settings) -> list[str]:
+    """Where the console is; while nobody has an account, the link that makes the first one."""
+    from gateway.cli.door import open_door
+
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(chosen.host, chosen.host)
+    url = chosen.public_url or f"http://{host}:{chosen.port}"
+    try:
+        with open_door(chosen.data_dir) as door:
+            path = door.post("setup_links")["path"]
+    except click.ClickException as error:  # calls are served all the same
+        return [f"Console: {url}/console (no set-up link: {error.message})"]
+    if path is None:
+        return [f"Console: {url}/console"]
+    return ["Set up the console with this link, good for an hour and for one account:", url + path]
 
 
 def _first_key(chosen: Settings, url: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Values as people type them: dollars, moments to come, spans of time."""
+"""Values as people type them: dollars, lists of models, moments to come, spans of time."""
 
 import re
 import time
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+from gateway.catalog import measures
 
 _SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -20,6 +22,23 @@ class Dollars(click.ParamType[str]):
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", str(value)):
             self.fail("must be an amount of dollars such as 25 or 12.50", param, ctx)
         return str(value)
+
+
+class Models(click.ParamType[list[str]]):
+    """Classes and patterns of models with commas between them, such as opus,gpt-4*."""
+
+    name = "models"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        if isinstance(value, list):
+            return value
+        found = [part.strip() for part in value.split(",")]
+        for part in found:
+            try:
+                measures.check_class(part)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        return found
 
 
 class Span(click.ParamType[int]):

@@ -5,7 +5,7 @@ owns the data directory (the command line); `internal` for the workers themselve
 PERMISSIONS and nowhere else: an application with a route that has no entry, or an entry for another socket, does not start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from starlette.applications import Starlette
@@ -26,12 +26,16 @@ class PermissionMissingError(Exception):
     """A route has no entry in PERMISSIONS, or one for another socket."""
 
 
-def build(routes: Sequence[Route], allowed: frozenset[Access]) -> Starlette:
-    """An application of these routes for a socket that serves `allowed`. Raises PermissionMissingError."""
+def build(routes: Sequence[Route], allowed: frozenset[Access], pages: Mapping[str, Access] | None = None) -> Starlette:
+    """An application of these routes for a socket that serves `allowed`. Raises PermissionMissingError.
+
+    `pages` holds the entries of routes that are for browsers.
+    """
+    permissions = {**PERMISSIONS, **(pages or {})}
     for route in routes:
         # Starlette adds HEAD to every GET by itself; it tells less than the GET does.
         for method in (route.methods or {"any method"}) - {"HEAD"}:
-            if PERMISSIONS.get(f"{method} {route.path}") not in allowed:
+            if permissions.get(f"{method} {route.path}") not in allowed:
                 raise PermissionMissingError(f"{method} {route.path} has no entry in PERMISSIONS for this socket")
     app = Starlette(routes=routes, exception_handlers={Fault: _on_fault, HTTPException: _on_http, Exception: _on_bug})
     app.router.redirect_slashes = False  # a redirect would make clients send their key again, to wherever it points

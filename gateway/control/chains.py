@@ -107,7 +107,17 @@ class Chains:
     def row_of(self, key: KeyRecord) -> KeyRow:
         """What workers are told about a key."""
         state = KeyState.ACTIVE if key.state == "active" else KeyState.REVOKED
-        return KeyRow(key.id, key.workspace_id, state, key.ends_at_s, self._begin(key))
+        return KeyRow(key.id, key.workspace_id, state, key.ends_at_s, self._begin(key), self.allowed(key.models))
+
+    def allowed(self, models: Iterable[str]) -> int:
+        """The bits of a list of models, whose patterns get their places; 0 for an empty list, which allows all.
+
+        Inside a transaction the list has to be in the database already. Raises OrderError when the patterns find no room.
+        """
+        bits = 0
+        for model_class in models:
+            bits |= 1 << self._class_bit(model_class)
+        return bits
 
     def point(self, keys: Iterable[KeyRecord]) -> None:
         """Lets keys be counted from where their chains begin now."""
@@ -181,9 +191,16 @@ class Chains:
 
     def _class_bit(self, model_class: str) -> int:
         try:
-            return CLASS_BITS[model_class] if model_class in CLASS_BITS else self._table.pattern_bit(model_class)
+            return CLASS_BITS[model_class] if model_class in CLASS_BITS else self._table.pattern_bit(model_class, self._listed)
         except PatternsFullError as error:
             raise OrderError(str(error)) from None
+
+    def _listed(self) -> set[int]:
+        """The bits that lists of keys name: in the database, where a change begins, and in the table, where it arrives."""
+        with self._store.reading() as connection:
+            listed = key_rows.models_in_force(connection)
+        named = self._keys.allowed_bits()
+        return {bit for bit, text in self._table.patterns.texts().items() if text in listed or named >> bit & 1}
 
     def _used(self, limit: LimitRecord) -> tuple[int, int]:
         """What the books say was used of a limit, and since when: for one that the table does not know."""

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.catalog import measures
+from gateway.control import allow_lists, orders
 from gateway.control import limits as limit_orders
-from gateway.control import orders
+from gateway.control.allow_lists import ModelNames, ModelsOrder
 from gateway.control.chains import Chains
 from gateway.control.limits import LIMITS_PER_OWNER_MAX, LimitOrder, Limits
 from gateway.control.orders import Amount, Dollars, MissingError, Moment, Name, OrderError, check_text, date
@@ -52,7 +53,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """What `mint` is asked for: `count` keys alike. Limits that are None do not apply.
 
     The six by name are the usual ones, `limits` holds any others. `workspace` is an id or a name; a name that nobody has is
-    given to a new workspace. Without `plan` the workspace's own choice counts.
+    given to a new workspace. Without `plan` the workspace's own choice counts, without `models` they may use all.
     """
 
     name: Name
@@ -66,6 +67,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     budget_usd: Dollars | None = None
     concurrency: Amount | None = None
     limits: Annotated[tuple[LimitOrder, ...], msgspec.Meta(max_length=LIMITS_PER_OWNER_MAX)] = ()
+    models: ModelNames = ()  # classes and patterns
     expires_at_s: Moment = 0  # wall-clock seconds; 0 is never
 
     def all_limits(self) -> list[LimitOrder]:
@@ -133,7 +135,7 @@ class Keys:
         plan forbids it or the shared file has no room, StoreError when the database fails; in all cases no key exists.
         """
         check_text(order.name, order.workspace, order.plan)
-        wanted = order.all_limits()
+        wanted, models = order.all_limits(), allow_lists.checked(order.models)
         self._check_room(order.count)
         if wanted:
             self._limits.check_room(order.count * len(wanted), order.count)
@@ -147,15 +149,17 @@ class Keys:
             for number in range(1, order.count + 1):
                 key_text = fresh_key_text()
                 name = order.name if order.count == 1 else f"{order.name}-{number:03d}"
-                new = self._new_key(key_text, name, order.expires_at_s, instance_id)
+                new = self._new_key(key_text, name, order.expires_at_s, instance_id, models)
                 [record] = rows.insert(connection, workspace.id, [new], self._now_s())
+                if number == 1:
+                    self._reserve(models)
                 limits = tuple(self._limits.set_for_key(record, one) for one in wanted)
                 minted.append(Minted(record, key_text, limits))
             self._store.when_committed(lambda: self._show(one.record for one in minted))
         return minted
 
     def rotate(self, public_id: str, order: RotationOrder) -> Minted:
-        """Makes a key in place of another: same name, workspace, plan and limits, and what was used of them stays used.
+        """Makes a key in place of another: same name, workspace, plan, models and limits, and what was used of them stays used.
 
         The old key works for the time of grace, then never again. Raises OrderError when it is revoked, over or rotated already.
         """
@@ -166,12 +170,28 @@ class Keys:
             if old.state != "active" or old.rotated_until_s is not None or 0 < old.ends_at_s <= now_s:
                 raise OrderError(f"key {public_id} is not in force and cannot be rotated")
             key_text = fresh_key_text()
-            new = self._new_key(key_text, old.name, old.expires_at_s, old.plan_instance_id, old)
+            new = self._new_key(key_text, old.name, old.expires_at_s, old.plan_instance_id, old.models, old)
             [record] = rows.insert(connection, old.workspace_id, [new], now_s)
             rows.end_rotated(connection, old.id, now_s + order.grace_s)
             ended = self.find(public_id)
             self._store.when_committed(lambda: self._show((record, ended)))
         return Minted(record, key_text, tuple(self._limits.of_key(record)))
+
+    def allow(self, public_id: str, order: ModelsOrder) -> KeyRecord:
+        """Gives a key, and all keys of its line of rotations, another list of models, in force from the next request on.
+
+        Raises OrderError when the key is revoked, the list makes no sense or the shared file has no room for its patterns.
+        """
+        models = allow_lists.checked(order.models)
+        with self._store.transaction() as connection:
+            record = self.find(public_id)
+            if record.state != "active":
+                raise OrderError(f"key {public_id} is revoked")
+            rows.allow(connection, record.limits_key_id, models)
+            self._reserve(models)
+            line = rows.counted_by(connection, "key", record.limits_key_id)
+            self._store.when_committed(lambda: self._show(line))
+            return self.find(public_id)
 
     def revoke(self, public_id: str) -> KeyRecord:
         """Revokes a key: every worker refuses it from its next request on. Raises OrderError when there is no such key."""
@@ -206,10 +226,19 @@ class Keys:
             raise _missing(public_id)
         return record
 
-    def page(self, after_id: int = 0, limit: int = -1, workspace: WorkspaceRecord | None = None) -> list[KeyRecord]:
-        """Keys in order of minting, those after a number; a negative limit means all."""
+    def page(
+        self,
+        after_id: int = 0,
+        limit: int = -1,
+        workspace: WorkspaceRecord | None = None,
+        search: str = "",
+        *,
+        newest_first: bool = False,
+    ) -> list[KeyRecord]:
+        """Keys in order of minting or the other way round, those after a number, with `search` in their names."""
+        number = None if workspace is None else workspace.id
         with self._store.reading() as connection:
-            return rows.page(connection, after_id, limit, None if workspace is None else workspace.id)
+            return rows.page(connection, after_id, limit, number, search, newest_first=newest_first)
 
     def views(self, records: Sequence[KeyRecord]) -> list[dict[str, Any]]:
         """Keys with their own limits, as shown to people and scripts."""
@@ -264,6 +293,11 @@ class Keys:
         if self._table is not None and len(self._table) + count > self._table.rows_max:
             raise OrderError(f"the shared file has room for {self._table.rows_max} keys and holds {len(self._table)}")
 
+    def _reserve(self, models: Sequence[str]) -> None:
+        """Makes sure, while the database can still be left as it was, that the patterns of a new list find room."""
+        if self._chains is not None:
+            self._chains.allowed(models)
+
     def _show(self, records: Iterable[KeyRecord]) -> None:
         if self._table is not None:
             for record in records:
@@ -283,7 +317,13 @@ class Keys:
         return self._chains.row_of(record)
 
     def _new_key(
-        self, key_text: str, name: str, expires_at_s: int, instance_id: int | None, replaces: KeyRecord | None = None
+        self,
+        key_text: str,
+        name: str,
+        expires_at_s: int,
+        instance_id: int | None,
+        models: tuple[str, ...],
+        replaces: KeyRecord | None = None,
     ) -> NewKey:
         return NewKey(
             public_id=ids.text_of("key", ids.fresh_id()),
@@ -294,6 +334,7 @@ class Keys:
             expires_at_s=expires_at_s,
             plan_instance_id=instance_id,
             replaces=replaces,
+            models=models,
         )
 
     def _now_s(self) -> int:
@@ -335,6 +376,7 @@ def view(record: KeyRecord, limits: Iterable[LimitRecord], now_s: int) -> dict[s
         "replaces": record.replaces_public_id,
         "rotated_until": date(record.rotated_until_s),
         "plan": record.plan,
+        "models": list(record.models),
         **_usual(shown_limits),
         "limits": [limit_orders.view(one) for one in shown_limits],
     }

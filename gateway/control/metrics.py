@@ -15,8 +15,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.control.speeds import Speeds
 from gateway.control.store import RequestRow
 from gateway.core.outcome import Outcome
+from gateway.state.journal import Flags
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MODELS_MAX = 200
@@ -27,6 +29,8 @@ TOKEN_CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "out
 _COLUMNS = RequestRow._fields
 _MODEL_ASKED = _COLUMNS.index("model_asked")
 _MODEL_SERVED = _COLUMNS.index("model_served")
+_STREAM = int(Flags.STREAM)
+_PROVIDER = _COLUMNS.index("provider")
 _COST = _COLUMNS.index("cost_nanodollars")
 _TOKENS = slice(_COLUMNS.index("input_tokens"), _COLUMNS.index("output_tokens") + 1)
 _BUCKETS_US = tuple(round(bound_s * 1e6) for bound_s in BUCKETS_S)
@@ -66,6 +70,7 @@ class Tally:
         self.cost_nanodollars: defaultdict[str, int] = defaultdict(int)
         self.duration = Histogram()
         self.ttft = Histogram()
+        self.speeds = Speeds()
         self.enter_failures = 0
         self.records_unreadable = 0
         self.cost_differences = 0
@@ -87,7 +92,7 @@ class Tally:
 
     def observe(self, row: tuple[Any, ...]) -> None:
         """Adds one request, a row of the books."""
-        _, _, duration_us, ttft_us, _, status, outcome = row[:7]
+        _, _, duration_us, ttft_us, _, status, outcome, _, flags = row[:9]
         label = self.label(row[_MODEL_SERVED] or row[_MODEL_ASKED], status)
         self.requests[label, status, outcome] += 1
         tokens = row[_TOKENS]
@@ -99,6 +104,9 @@ class Tally:
         self.duration.observe(duration_us)
         if ttft_us is not None:
             self.ttft.observe(ttft_us)
+        if label is not OTHER:
+            stream_ttft_us = ttft_us if flags & _STREAM else None
+            self.speeds.observe(row[_PROVIDER], label, outcome, status, duration_us, stream_ttft_us, tokens[-1])
 
     def families(self) -> Iterator[Metric]:
         """Everything as metric families."""
@@ -122,6 +130,7 @@ class Tally:
             ("gateway_ttft_seconds", "From the request's first byte to the answer's first content.", self.ttft),
         ):
             yield HistogramMetricFamily(name, text, buckets=histogram.buckets(), sum_value=histogram.sum_us / 1e6)
+        yield from self.speeds.families()
         yield CounterMetricFamily("gateway_books_failures", "Times the books could not be written.", value=self.enter_failures)
         yield CounterMetricFamily(
             "gateway_journal_unreadable", "Journal records that made no sense.", value=self.records_unreadable

@@ -8,11 +8,12 @@ from enum import Enum, IntEnum
 
 
 class Role(IntEnum):
-    """What an admin key may do; each role may do all that the ones below it may. Stored by name."""
+    """What an admin key or an account may do; each role may do all that the ones below it may. Stored by name."""
 
-    VIEWER = 1  # looks at everything but admin keys
-    ADMIN = 2  # keys, limits, workspaces, members
-    OWNER = 3  # money and admin keys too
+    VIEWER = 1  # looks at everything but admin keys and accounts
+    MEMBER = 2  # mints, rotates and revokes keys of workspaces that are there; admin keys never have this role
+    ADMIN = 3  # limits, workspaces, members, upstream keys
+    OWNER = 4  # money, admin keys, accounts and settings too
 
     @property
     def word(self) -> str:
@@ -23,36 +24,47 @@ class Access(Enum):
     """Who may call an operation."""
 
     PUBLIC = "anybody, through a worker's relay"
+    FORM = "anybody who fills in a form of a page of ours, through a worker's relay"
     SCRAPE = "anybody with the metrics token, if one is set, through a worker's relay"
-    VIEWER = "an admin key of any role, or whoever can open the admin socket"
-    ADMIN = "an admin key with the role admin or owner, or whoever can open the admin socket"
-    OWNER = "an admin key with the role owner, or whoever can open the admin socket"
+    VIEWER = "an admin key or account of any role, or whoever can open the admin socket"
+    MEMBER = "an account with the role member, an admin key or account with a higher one, or whoever can open the admin socket"
+    ADMIN = "an admin key or account with the role admin or owner, or whoever can open the admin socket"
+    OWNER = "an admin key or account with the role owner, or whoever can open the admin socket"
+    PERSON = "an account with the role owner, or whoever can open the admin socket; no admin key"
     SOCKET = "whoever can open the admin socket, and nobody else"
     WORKER = "workers, on the internal socket"
 
     @property
     def least_role(self) -> Role | None:
-        """The role an admin key needs; None where no admin key opens the way."""
-        return Role.__members__.get(self.name)
+        """The role an admin key or account needs; None where neither opens the way."""
+        return Role.OWNER if self is Access.PERSON else Role.__members__.get(self.name)
 
 
 # What each socket serves. The relay's is open to the world, so its operations ask for a key themselves.
-RELAYED = frozenset({Access.PUBLIC, Access.SCRAPE, Access.VIEWER, Access.ADMIN, Access.OWNER})
-TRUSTED = frozenset({Access.VIEWER, Access.ADMIN, Access.OWNER, Access.SOCKET})
+RELAYED = frozenset({Access.PUBLIC, Access.FORM, Access.SCRAPE, Access.VIEWER, Access.MEMBER, Access.ADMIN, Access.OWNER})
+TRUSTED = frozenset({Access.VIEWER, Access.MEMBER, Access.ADMIN, Access.OWNER, Access.PERSON, Access.SOCKET})
 INTERNAL = frozenset({Access.WORKER})
 
 PERMISSIONS: dict[str, Access] = {
     "GET /status": Access.PUBLIC,
     "GET /metrics": Access.SCRAPE,
     "POST /internal/count_tokens": Access.WORKER,
+    "GET /internal/models": Access.WORKER,
     "GET /admin/openapi.json": Access.VIEWER,
     "GET /admin/v1/status": Access.VIEWER,
     "GET /admin/v1/usage": Access.VIEWER,
+    "GET /admin/v1/figures": Access.VIEWER,
+    "GET /admin/v1/requests": Access.VIEWER,
+    "GET /admin/v1/requests.csv": Access.VIEWER,
+    "GET /admin/v1/requests/{id}/why": Access.VIEWER,
+    "GET /admin/v1/live": Access.VIEWER,
+    "GET /admin/v1/live/events": Access.VIEWER,
     "GET /admin/v1/keys": Access.VIEWER,
-    "POST /admin/v1/keys": Access.ADMIN,
+    "POST /admin/v1/keys": Access.MEMBER,
     "GET /admin/v1/keys/{id}": Access.VIEWER,
-    "POST /admin/v1/keys/{id}/rotate": Access.ADMIN,
-    "POST /admin/v1/keys/{id}/revoke": Access.ADMIN,
+    "POST /admin/v1/keys/{id}/rotate": Access.MEMBER,
+    "POST /admin/v1/keys/{id}/models": Access.ADMIN,
+    "POST /admin/v1/keys/{id}/revoke": Access.MEMBER,
     "GET /admin/v1/limits": Access.VIEWER,
     "POST /admin/v1/limits": Access.ADMIN,
     "DELETE /admin/v1/limits/{id}": Access.ADMIN,
@@ -76,9 +88,22 @@ PERMISSIONS: dict[str, Access] = {
     "GET /admin/v1/ledger/postings/{id}": Access.VIEWER,
     "POST /admin/v1/ledger/verify": Access.ADMIN,
     "GET /admin/v1/receipts/{id}": Access.VIEWER,
+    "GET /admin/v1/models": Access.VIEWER,
+    "GET /admin/v1/pool": Access.VIEWER,
+    "POST /admin/v1/pool/{provider}/{number}/test": Access.ADMIN,
+    "POST /admin/v1/pool/{provider}/{number}/drain": Access.ADMIN,
+    "POST /admin/v1/pool/{provider}/{number}/resume": Access.ADMIN,
+    "POST /admin/v1/reload": Access.OWNER,
     "GET /admin/v1/admin_keys": Access.OWNER,
     "POST /admin/v1/admin_keys": Access.SOCKET,
     "POST /admin/v1/admin_keys/{id}/revoke": Access.OWNER,
+    "GET /admin/v1/accounts": Access.OWNER,
+    "POST /admin/v1/accounts": Access.PERSON,
+    "POST /admin/v1/accounts/{id}": Access.PERSON,
+    "POST /admin/v1/accounts/{id}/password": Access.PERSON,
+    "DELETE /admin/v1/accounts/{id}": Access.PERSON,
+    "POST /admin/v1/setup_links": Access.SOCKET,
+    "GET /admin/v1/changes": Access.VIEWER,
     "GET /v1/organizations/me": Access.VIEWER,
     "GET /v1/organizations/api_keys": Access.VIEWER,
     "GET /v1/organizations/api_keys/{api_key_id}": Access.VIEWER,

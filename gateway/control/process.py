@@ -9,18 +9,21 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from starlette.applications import Starlette
+from starlette.routing import Route
 
+from gateway.control.accounts import Accounts
+from gateway.control.admin.asking import Asking
 from gateway.control.admin.endpoints import ENDPOINTS
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.http import AdminSurface
@@ -33,20 +36,29 @@ from gateway.control.books.keeper import Keeper
 from gateway.control.books.lines import LineWriter, RequestLog
 from gateway.control.books.orphans import Orphans
 from gateway.control.books.verify import Verifier
+from gateway.control.changes import Changes
 from gateway.control.counting import Counting
 from gateway.control.desk import Desk
 from gateway.control.figures import worker_figures
-from gateway.control.jobs import Jobs
+from gateway.control.jobs import Job, Jobs
 from gateway.control.keys import OrderError
 from gateway.control.lock import ControlLock, LockTakenError
 from gateway.control.metrics import Exposition, Tally
-from gateway.control.permissions import INTERNAL, RELAYED, TRUSTED
+from gateway.control.model_lists import ModelLists
+from gateway.control.permissions import INTERNAL, RELAYED, TRUSTED, Access
+from gateway.control.pool import pool_health
+from gateway.control.pool_figures import pool_figures
+from gateway.control.pool_watch import PoolWatch
 from gateway.control.relayed import Relayed, uptime_s
 from gateway.control.release import version
+from gateway.control.reload import reload, tell_supervisor
+from gateway.control.sessions import Sessions
 from gateway.control.store import Reader, Store, StoreError
+from gateway.control.upstreams import Upstreams, upstreams_of
 from gateway.core.clock import Clock, SystemClock
 from gateway.settings import Paths, Settings
 from gateway.state.counters import Counter
+from gateway.state.credentials import CredentialTableFullError
 from gateway.state.pepper import Pepper, PepperError, load_pepper
 from gateway.state.shared import LayoutError, SharedFile
 
@@ -66,11 +78,37 @@ class Opened:
     store: Store
     shared: SharedFile
     desk: Desk
+    upstreams: Upstreams
+    tally: Tally
     keys_in_force: int
     clock: Clock
 
 
-def run(settings: Settings) -> None:
+class Pages(Protocol):
+    """What browsers are shown: routes for the relay's socket, and who may see which of them."""
+
+    @property
+    def permissions(self) -> Mapping[str, Access]: ...
+
+    def routes(self) -> list[Route]: ...
+
+
+class NoPages:
+    """For a control plane that nobody looks at."""
+
+    permissions: Mapping[str, Access] = {}
+
+    def __init__(self, settings: Settings, front: FrontDesk, asking: Asking) -> None:
+        pass
+
+    def routes(self) -> list[Route]:
+        return []
+
+
+PagesMaker = Callable[[Settings, FrontDesk, Asking], Pages]
+
+
+def run(settings: Settings, make_pages: PagesMaker = NoPages) -> None:
     """Serves until SIGTERM or SIGINT, then makes a last pass over the journals. Exits with 1, saying why, if it cannot start."""
     os.umask(0o077)
     configure_log(settings.log_format)
@@ -79,11 +117,11 @@ def run(settings: Settings) -> None:
         with ControlLock.take(paths.control_lock, LOCK_WAIT_S):
             opened = open_all(settings, SystemClock())
             try:
-                asyncio.run(serve(settings, opened))
+                asyncio.run(serve(settings, opened, make_pages))
             finally:
                 opened.store.close()
                 opened.shared.close()
-    except (LockTakenError, PepperError, StoreError, OrderError, LayoutError, OSError) as error:
+    except (LockTakenError, PepperError, StoreError, OrderError, LayoutError, CredentialTableFullError, OSError) as error:
         structlog.get_logger().error("control plane cannot start", error=str(error))
         sys.exit(1)
 
@@ -101,56 +139,75 @@ def open_all(settings: Settings, clock: Clock) -> Opened:
     try:
         desk = Desk(store, pepper, settings.plans, clock, shared)
         in_force = desk.rebuild()
+        tally = Tally()
+        upstreams = upstreams_of(settings, store, pepper, clock, shared, tally.speeds)
+        upstreams.pool.rebuild()
         shared.bump_generation()
     except BaseException:
         store.close()
         shared.close()
         raise
-    return Opened(paths, pepper, store, shared, desk, in_force, clock)
+    return Opened(paths, pepper, store, shared, desk, upstreams, tally, in_force, clock)
 
 
-async def serve(settings: Settings, opened: Opened) -> None:
+async def serve(settings: Settings, opened: Opened, make_pages: PagesMaker = NoPages) -> None:
     """The process' life between opening and closing."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     paths, store, clock = opened.paths, opened.store, opened.clock
     books = ThreadPoolExecutor(1, thread_name_prefix="books")
-    tally = Tally()
+    tally = opened.tally
     log = RequestLog(sys.stdout.buffer, tally.drop)
     pricing = Pricing(settings.prices, store.price_list_id(settings.prices.version))
     desk, lines = opened.desk, LineWriter(store.key_public_id, settings.log_format)
     orphans = Orphans(store, opened.shared, paths.run_dir, pricing, desk.limits, settings.weight, clock)
     drain = Drain(store, opened.shared, pricing, desk.ledger, desk.limits, orphans, lines, log, tally)
-    keeper = Keeper(drain, Jobs(clock, *desk.jobs(drain.catch_up)), books, tally, clock)
+    jobs = (*desk.jobs(drain.catch_up), *drain.rollups.jobs(clock))
+    accounts = Accounts(store, opened.pepper, clock)
+    sessions = Sessions(store, opened.pepper, clock, accounts)
+    keeper = Keeper(drain, Jobs(clock, *jobs, Job("tidy sessions", 60.0, sessions.tidy)), books, tally, clock)
     counting = Counting(settings.body_max_bytes)
+    lists = ModelLists(settings.providers, clock)
     health = Health(opened, keeper, settings.simulated)
-    exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir))
+    pool = opened.upstreams.pool
+    exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir), pool_figures(pool))
     token = None if settings.metrics_token is None else settings.metrics_token.reveal()
-    front = front_desk(settings, opened, drain, health, books)
-    network, trusted = AdminSurface(front, books, trusted=False), AdminSurface(front, books, trusted=True)
-    relayed = [*Relayed(exposition, health, token).routes(), *network.routes(ENDPOINTS, RELAYED)]
+    front = front_desk(settings, opened, accounts, sessions, drain, health, books)
+    asking = Asking(front, books)
+    network, trusted = AdminSurface(front, asking, trusted=False), AdminSurface(front, asking, trusted=True)
+    pages = make_pages(settings, front, asking)
+    relayed = [*Relayed(exposition, health, token).routes(), *network.routes(ENDPOINTS, RELAYED), *pages.routes()]
     apps = {
-        paths.control_sock: build(relayed, RELAYED),
+        paths.control_sock: build(relayed, RELAYED, pages.permissions),
         paths.admin_sock: build(trusted.routes(ENDPOINTS, TRUSTED), TRUSTED),
-        paths.internal_sock: build(counting.routes(), INTERNAL),
+        paths.internal_sock: build([*counting.routes(), *lists.routes()], INTERNAL),
     }
     keeping = asyncio.create_task(keeper.run(stop))
+    watching = asyncio.create_task(PoolWatch(pool).run(stop))
     async with listening(apps):
         structlog.get_logger().info("control plane ready", pid=os.getpid(), keys_in_force=opened.keys_in_force)
         # What was made so far lives as long as the process, and rows are made by the thousand without a cycle among them.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         await stop.wait()
+    await watching
     await keeping
     counting.close()
+    lists.close()
     books.shutdown()
     log.close()
     structlog.get_logger().info("control plane stopped")
 
 
 def front_desk(
-    settings: Settings, opened: Opened, drain: Drain, health: Callable[[], dict[str, Any]], books: Executor
+    settings: Settings,
+    opened: Opened,
+    accounts: Accounts,
+    sessions: Sessions,
+    drain: Drain,
+    health: Callable[[], dict[str, Any]],
+    books: Executor,
 ) -> FrontDesk:
     """What the admin interface works with; `books` has the one thread that writes."""
     store, pepper, clock = opened.store, opened.pepper, opened.clock
@@ -163,6 +220,9 @@ def front_desk(
         store=store,
         desk=opened.desk,
         admin_keys=AdminKeys(store, pepper, clock),
+        accounts=accounts,
+        sessions=sessions,
+        changes=Changes(store, clock),
         repetition=Repetition(opened.desk.idempotency, pepper),
         reader=reader,
         prices=settings.prices,
@@ -172,6 +232,8 @@ def front_desk(
         catch_up=drain.enter_all,
         verifier=Verifier(reader, pepper, opened.desk.limits, drain.enter_all),
         in_books=in_books,
+        upstreams=lambda: opened.upstreams,
+        reload=lambda: reload(settings, tell_supervisor),
     )
 
 
@@ -198,6 +260,7 @@ class Health:
             "draining": shared.draining,
             "books": {"failing": failing, "age_s": round(self._keeper.age_s, 3)},
             "simulated": self._simulated,
+            "pool": pool_health(self._opened.upstreams.pool),
         }
 
 

@@ -7,9 +7,11 @@ Then the caller's limits: the worst case of the request is held of every one of 
 workers. A flood against a limit with nothing left ends before its body is read (`early`).
 """
 
+from dataclasses import replace
+
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import settle, standing
-from gateway.dataplane.amounts import ONE_AT_A_TIME, ONE_REQUEST, Budget, Worst, worst_case
+from gateway.dataplane.amounts import ONE_AT_A_TIME, ONE_REQUEST, Budget, Worst, dearer, worst_case
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.passthrough import Passthrough
 from gateway.dataplane.worker import Worker
@@ -35,8 +37,18 @@ def early(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:
         raise _refusal(relay, refused, exchange.started_ns)
 
 
-def message(worker: Worker, exchange: Exchange, relay: Passthrough, body: bytes, max_tokens: int) -> None:
-    """Admits a request to a model, whose worst case is known from its body. Raises Fault UNAVAILABLE, LIMITED, UNPAID."""
+def message(
+    worker: Worker,
+    exchange: Exchange,
+    relay: Passthrough,
+    body: bytes,
+    max_tokens: int,
+    others: tuple[tuple[str, int], ...] = (),
+) -> None:
+    """Admits a request to a model, whose worst case is known from its body. Raises Fault UNAVAILABLE, LIMITED, UNPAID.
+
+    `others` are further models that may answer it, each with the most output it may bring: the dearest is held.
+    """
     tariff, model = worker.tariff, exchange.model_served
     terms = tariff.terms(model)
     exchange.rate = tariff.rate(model, exchange.started_ns)
@@ -47,11 +59,29 @@ def message(worker: Worker, exchange: Exchange, relay: Passthrough, body: bytes,
         _open(worker, exchange)
         return
     worst = worst_case(metrics, body, max_tokens, exchange.stream, terms.family, exchange.rate, exchange.weight)
+    mask = tariff.mask(model)
+    for other_model, most in others:
+        family, rate, weight = tariff.terms(other_model).family, tariff.rate(other_model, exchange.started_ns), exchange.weight
+        weight = weight and tariff.terms(other_model).weight
+        worst = dearer(worst, worst_case(metrics, body, most, exchange.stream, family, rate, weight))
+        mask |= tariff.mask(other_model)
     exchange.held_tokens, exchange.held_nanodollars = worst.full[Metric.TOTAL_TOKENS], worst.full[Metric.COST]
     _open(worker, exchange)
-    granted = _take(worker, exchange, relay, tariff.mask(model), worst.full, worst.least)
+    granted = _take(worker, exchange, relay, mask, worst.full, worst.least)
     if any(amount >= 0 for amount in granted):
         _note_budget(exchange, worst, granted)
+
+
+def moved(worker: Worker, exchange: Exchange) -> None:
+    """The exchange has gone to another target: from here on it counts at the terms of the model there. What is held stays."""
+    tariff, model = worker.tariff, exchange.model_served
+    exchange.rate = tariff.rate(model, exchange.started_ns) if exchange.metered else None
+    if exchange.weight:
+        exchange.weight = tariff.terms(model).weight
+    if exchange.budget is not None:
+        exchange.budget = replace(exchange.budget, rate=exchange.rate)
+    if exchange.row is not None:
+        worker.rows.rewrite(exchange.row, settle.reservation(exchange))
 
 
 def other(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:

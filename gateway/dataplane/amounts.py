@@ -11,6 +11,7 @@ class of tokens they could fall into. What was really used takes its place in th
 
 from dataclasses import dataclass, replace
 
+from gateway.catalog.measures import amounts
 from gateway.catalog.prices import Rate
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
@@ -26,7 +27,7 @@ _BY_TOKENS = 1 << Metric.INPUT_TOKENS | 1 << Metric.OUTPUT_TOKENS | 1 << Metric.
 _COST = 1 << Metric.COST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: compiled, that takes ten times as long to make
 class Worst:
     """The worst case of a Messages request. `full` is asked for; `least` is what must be there: of a stream its input and one
     token of output, since it can be ended where the budget ends; of any other call everything.
@@ -37,7 +38,7 @@ class Worst:
     input_nanodollars: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Budget:
     """What a stream may spend when its limits granted less than its worst case. `granted` is by metric, -1 where it was all."""
 
@@ -87,12 +88,21 @@ def worst_case(metrics: int, body: bytes, max_tokens: int, stream: bool, family:
     return Worst(full, least, input_cost)
 
 
+def dearer(one: Worst, other: Worst) -> Worst:
+    """What must be held of a request that may be answered at either of two terms."""
+    full: Amounts = _greater(one.full, other.full)
+    return Worst(full, _greater(one.least, other.least), max(one.input_nanodollars, other.input_nanodollars))
+
+
+def _greater(one: Amounts, other: Amounts) -> Amounts:
+    a, b, c, d, e, f, g, h = (max(pair) for pair in zip(one, other, strict=True))
+    return a, b, c, d, e, f, g, h
+
+
 def used(outcome: Outcome, billed: bool, usage: Usage, cost_nanodollars: int, weight: int) -> Amounts:
     """What a request that has ended counts for. `billed` says whether its tokens are."""
     if outcome is Outcome.REFUSED or (outcome is Outcome.UPSTREAM_DIED and not billed):
         return NOTHING
     if not billed:
         return (0, 1, 0, 0, 0, 0, 0, 0)
-    written = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-    fresh = usage.input_tokens + written
-    return (0, 1, fresh, usage.output_tokens, usage.total_input_tokens + usage.output_tokens, cost_nanodollars, 0, weight)
+    return amounts(usage, cost_nanodollars, weight)

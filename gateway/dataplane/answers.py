@@ -1,26 +1,27 @@
-"""Answers: the three ways in which an upstream's answer is taken; `relay` has those of other dialects than Anthropic's.
+"""Answers: the ways in which an upstream's answer is taken; `streamed` has Messages streams, `relay` those of other dialects.
 
 Each is handed bytes (`take`), told the end (`end`) or the loss (`cut`), writes to the client's flow, and leaves on the exchange
 what the answer told. None of them waits for anything.
+
+A failure is not shown at once: as long as the client has seen nothing, what it would be told is left in `kept`, and whoever
+made the attempt decides whether there is another. So a stream's first events wait until there is content.
 """
 
 import zlib
-from collections.abc import Callable
 from typing import Protocol
+
+import orjson
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane import errors, headers, settle
+from gateway.dataplane import headers, settle
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
-from gateway.dialects.anthropic import fault as fault_words
-from gateway.dialects.anthropic import reply
-from gateway.dialects.anthropic.cap import Cap
+from gateway.dataplane.withheld import Withheld
 from gateway.dialects.anthropic.reply import Missing
-from gateway.dialects.anthropic.usage_tap import UsageTap
-from gateway.dialects.sse import OverlongEvent
 from gateway.state.journal import Flags, Surface
+from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_answer, of_fault, of_stream_error
 
 # A Message of 128 000 tokens is about half a megabyte; images do not come back. An error is a sentence.
 COLLECTED_BYTES_MAX = 64 * 1024 * 1024
@@ -34,17 +35,34 @@ GARBLED = "The upstream's answer cannot be read."
 TOO_LARGE = "The upstream's answer is too large."
 REDACTED = b"[redacted]"
 
-NoteProgress = Callable[[int, int, Callable[[], bytes] | None], None]
-
 
 class Answer(Protocol):
+    """`stops` is True once nothing more is wanted of the upstream, `kept` what nobody was shown."""
+
     outcome: Outcome
+    stops: bool
+    kept: Withheld | None
 
-    def take(self, data: bytes) -> None: ...
+    def take(self, data: bytes) -> bool:
+        """Takes bytes; True when they brought something new, which a ping is not."""
 
-    def end(self) -> Fault | None: ...
+    def close(self) -> Fault | None:
+        """Ends an answer that `stops`."""
 
-    def cut(self, fault: Fault) -> None: ...
+    def end(self) -> Fault | None:
+        """The upstream's bytes are over; what was wrong with them, if anything."""
+
+    def cut(self, fault: Fault) -> None:
+        """The upstream was lost."""
+
+    def may_ping(self) -> bool:
+        """Whether a sign of life can be written now."""
+
+    def ping(self) -> None:
+        """Writes one, after what was held back."""
+
+    def told(self, wall_ns: int) -> Told:
+        """What it tells of who answered."""
 
 
 class Raw:
@@ -52,19 +70,40 @@ class Raw:
 
     def __init__(self, exchange: Exchange, flow: Flow, status: int, pairs: headers.Headers) -> None:
         self.outcome = Outcome.FINISHED
+        self.stops = False
+        self.kept: Withheld | None = None
         self._exchange = exchange
         self._flow = flow
-        flow.start(status, headers.to_client(pairs, keep_length=True))
+        self._told = ABANDONED
+        if exchange.upstream is None:  # the control plane: its headers are our own
+            flow.start(status, headers.from_control(pairs))
+        else:
+            flow.start(status, headers.to_client(pairs, keep_length=True) + headers.way(exchange))
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> bool:
         self._flow.body(data, more=True)
+        return True
+
+    def close(self) -> Fault | None:
+        return None
 
     def end(self) -> Fault | None:
+        self._told = FINE
         self._flow.body(b"", more=False)
         return None
 
     def cut(self, fault: Fault) -> None:
+        self._told = of_fault(fault.kind)
         self._flow.break_off()
+
+    def may_ping(self) -> bool:
+        return False
+
+    def ping(self) -> None:
+        return
+
+    def told(self, wall_ns: int) -> Told:
+        return self._told
 
 
 class Collected:
@@ -74,6 +113,12 @@ class Collected:
         self, exchange: Exchange, flow: Flow, status: int, pairs: headers.Headers, clock: Clock, *, refused: str = ""
     ) -> None:
         self.outcome = Outcome.FINISHED if status < 400 else Outcome.REJECTED
+        self.stops = False
+        self.kept: Withheld | None = None
+        self._fault: Fault | None = None
+        self._whole = False
+        self._inside: Told | None = None  # of an error in the place of an answer
+        self._error = b""  # of an upstream that refuses: the body as it can be read
         self._clock = clock
         self._exchange = exchange
         self._flow = flow
@@ -84,48 +129,72 @@ class Collected:
         self._size = 0
         self._bytes_max = COLLECTED_BYTES_MAX if status < 400 else ERROR_BYTES_MAX
 
-    @property
-    def declined(self) -> bool:
-        """Whether a count of tokens has to be made here because the upstream gave none."""
-        counting = self._exchange.surface is Surface.COUNT_TOKENS
-        return counting and (self._status in (404, 405, 429, 501) or self._status >= 500)
-
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> bool:
         self._size += len(data)
         if self._size <= self._bytes_max:
             self._parts.append(data)
         else:
             self._parts.clear()
+        return True
+
+    def close(self) -> Fault | None:
+        return None
 
     def end(self) -> Fault | None:
-        if self.declined:
-            return None
+        self._whole = True
         if self._refused:
-            return self._answer_with(Fault(FaultKind.GARBLED, self._refused))
+            return self._withhold(Fault(FaultKind.GARBLED, self._refused))
         if self._size > self._bytes_max:
-            return self._answer_with(Fault(FaultKind.GARBLED, TOO_LARGE))
-        if self._status == 401:
-            return self._answer_with(Fault(FaultKind.UNAVAILABLE, UPSTREAM_REFUSED_US, retry_after_s=30))
+            return self._withhold(Fault(FaultKind.GARBLED, TOO_LARGE))
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         if self._status >= 400:
-            body = self._scrubbed(body)
-        elif self._exchange.method != "HEAD":
+            self._error = body = self._scrubbed(body)
+            if self._status == 401:
+                return self._withhold(Fault(FaultKind.UNAVAILABLE, UPSTREAM_REFUSED_US, retry_after_s=30))
+            self.kept = Withheld(self._exchange, self.outcome, None, self._status, self._pairs_for(body), body)
+            return None
+        if self._exchange.method != "HEAD":
             try:
                 body = self._read(body)
             except Fault as fault:
-                return self._answer_with(fault)
+                self._withhold(fault)
+                inside = self._inside
+                if inside is not None:
+                    body = self._scrubbed(body)
+                    self.kept = Withheld(self._exchange, Outcome.UPSTREAM_DIED, fault, inside.status, self._pairs_for(body), body)
+                return fault
         self._send(body)
         return None
 
     def cut(self, fault: Fault) -> None:
-        if not self.declined:
-            self._answer_with(fault)
+        self._withhold(fault)
 
-    def _answer_with(self, fault: Fault) -> Fault:
-        errors.put(self._flow, self._exchange, fault)
+    def may_ping(self) -> bool:
+        return False
+
+    def ping(self) -> None:
+        return
+
+    def told(self, wall_ns: int) -> Told:
+        if self._status >= 400 and not self._refused:
+            return of_answer(self._status, self._pairs, self._error, wall_ns)
+        if self._inside is not None:
+            return self._inside
+        if self._fault is not None:
+            return of_fault(self._fault.kind)
+        return FINE if self._whole else ABANDONED
+
+    def _withhold(self, fault: Fault) -> Fault:
+        self._fault = fault
+        self.kept = Withheld(self._exchange, Outcome.UPSTREAM_DIED, fault)
         return fault
 
     def _send(self, body: bytes) -> None:
+        self._flow.start(self._status, self._pairs_for(body) + headers.way(self._exchange))
+        self._flow.body(body, more=False)
+
+    def _pairs_for(self, body: bytes) -> headers.Headers:
+        """The headers for the client."""
         exchange = self._exchange
         head_only = exchange.method == "HEAD"
         pairs = headers.to_client(self._pairs, keep_length=head_only)
@@ -135,8 +204,7 @@ class Collected:
             pairs.append((exchange.dialect.id_header, exchange.id_text.encode("ascii")))
         if exchange.surface is Surface.COUNT_TOKENS and self._status < 400:
             pairs.append((b"x-token-count-method", b"upstream"))
-        self._flow.start(self._status, pairs)
-        self._flow.body(body, more=False)
+        return pairs
 
     def _scrubbed(self, body: bytes) -> bytes:
         """The upstream's own words without our credentials and its host, whatever encoding they came in."""
@@ -161,6 +229,10 @@ class Collected:
             usage, missing = dialect.usage_of(plain)
             if Missing.MESSAGE in missing:
                 raise Fault(FaultKind.GARBLED, GARBLED)
+            if Missing.INPUT in missing and Missing.OUTPUT in missing:
+                self._inside = error_inside(plain)
+                if self._inside is not None:
+                    raise Fault(FaultKind.FAILED, GARBLED)
             exchange.usage = usage
             exchange.first_content_ns = self._clock.monotonic_ns()
             if Missing.INPUT in missing:
@@ -197,155 +269,13 @@ class Collected:
         return plain or b""
 
 
-class Inflater:
-    """Opens a compressed stream. Nobody asked for one; if it comes all the same, events must be seen to be kept whole."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
-        self._spoiled = False
-
-    def feed(self, data: bytes) -> bytes:
-        """What `data` unfolds to; nothing once the stream was broken, which then ends without its last event."""
-        if self._spoiled:
-            return b""
-        try:
-            plain = self._inner.decompress(data, INFLATED_BYTES_MAX)
-        except zlib.error:
-            self._spoiled = True
-            return b""
-        self._spoiled = bool(self._inner.unconsumed_tail)
-        return b"" if self._spoiled else plain
-
-
-class Streamed:
-    """A Messages event stream: forwarded in whole events, tapped, and ended with an error event if the upstream is lost."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        flow: Flow,
-        pairs: headers.Headers,
-        encoding: bytes | None,
-        note_progress: NoteProgress,
-        clock: Clock,
-    ) -> None:
-        self.outcome = Outcome.FINISHED
-        self.tap = UsageTap()
-        self._exchange = exchange
-        self._flow = flow
-        self._pairs = pairs
-        self._note_progress = note_progress
-        self._clock = clock
-        self._echo = exchange.echoes
-        self._cap = None if exchange.budget is None else Cap(exchange.budget.output_tokens(), exchange.budget.output_tokens)
-        self._input_noted = False
-        self._inflater = Inflater() if encoding in INFLATED else None
-
-    def take(self, data: bytes) -> None:
-        if self._inflater is not None:
-            data = self._inflater.feed(data)
-        tap, exchange, cap = self.tap, self._exchange, self._cap
-        events = tap.feed(data if cap is None else self._capped(cap, data))
-        if not events:
-            return
-        if not self._flow.started:
-            self._start()
-        if self._echo:
-            events = self._echoed(events)
-        if tap.error:
-            events = self._scrubbed(events)
-        self._flow.body(events, more=True)
-        if not exchange.first_content_ns and tap.content_started:
-            exchange.first_content_ns = self._clock.monotonic_ns()
-        if tap.input_reported and not self._input_noted:
-            self._input_noted = True
-            exchange.usage = tap.usage
-            self._note_progress(tap.output_bytes, tap.deltas, lambda: settle.progressed(exchange))
-        else:
-            self._note_progress(tap.output_bytes, tap.deltas, None)
-
-    @property
-    def capped(self) -> bool:
-        """Whether the caller's budget has ended the stream: what the upstream still says is not wanted."""
-        return self._cap is not None and self._cap.reached
-
-    def close_capped(self) -> None:
-        """The last frame of a stream that its budget ended; the closing events went out before it."""
-        self._flow.body(b"", more=False)
-        self.settle()
-        self._exchange.flags |= Flags.OUTPUT_ESTIMATED.value
-
-    def end(self) -> Fault | None:
-        if self.tap.ended or self.tap.error:
-            if not self._flow.started:
-                self._start()
-            self._flow.body(self._scrubbed(self.tap.rest()), more=False)
-            self.settle()
-            return self._failure()
-        fault = Fault(FaultKind.TRUNCATED, "The upstream's answer ended before it was complete.")
-        self.cut(fault)
-        return fault
-
-    def cut(self, fault: Fault) -> None:
-        self.settle()
-        if not self._flow.started:
-            errors.put(self._flow, self._exchange, fault)
-        elif self.tap.ended or self.tap.error:
-            # The answer was whole; only the connection's own end is missing.
-            self._flow.body(b"", more=False)
-            self._exchange.end(Outcome.UPSTREAM_DIED if self.tap.error else Outcome.FINISHED, self._failure())
-        elif self.tap.between_events:
-            self._flow.body(fault_words.frame(fault, self._exchange.id_text), more=False)
-        else:
-            self._flow.break_off()
-
-    def _scrubbed(self, events: bytes) -> bytes:
-        """An error event speaks the upstream's own words, so it is treated like the body of an error."""
-        upstream = self._exchange.upstream
-        return events if upstream is None else without(events, upstream.secrets)
-
-    def _failure(self) -> Fault | None:
-        """What the upstream itself said went wrong."""
-        return Fault(FaultKind.FAILED, self.tap.error) if self.tap.error else None
-
-    def settle(self) -> None:
-        """Leaves on the exchange what the stream told so far, with estimates where it told nothing."""
-        tap, exchange = self.tap, self._exchange
-        exchange.usage = tap.usage
-        if not tap.input_reported:
-            tap.usage.input_tokens = settle.estimated_input_tokens(exchange)
-            exchange.flags |= Flags.INPUT_ESTIMATED.value
-        if not tap.output_reported:
-            tap.estimate_output()
-            exchange.flags |= Flags.OUTPUT_ESTIMATED.value
-
-    def _start(self) -> None:
-        pairs = headers.to_client(self._pairs, keep_length=False)
-        if self._inflater is not None:
-            pairs = [pair for pair in pairs if pair[0] != b"content-encoding"]
-        if headers.value_of(pairs, b"x-accel-buffering") is None:
-            pairs.append((b"x-accel-buffering", b"no"))
-        if not self._exchange.upstream_request_id:
-            pairs.append((b"request-id", self._exchange.id_text.encode("ascii")))
-        self._flow.start(200, pairs)
-
-    def _echoed(self, events: bytes) -> bytes:
-        """The model's name as the client asked for it, in `message_start`, which is the first event that is not a ping."""
-        lines = events.split(b"\n")
-        for index, line in enumerate(lines):
-            if line.startswith(b"data:") and b"message_start" in line:
-                begin = len(line) - len(line[5:].lstrip())
-                lines[index] = line[:begin] + reply.echo_model(line[begin:], self._exchange.model_asked)
-                self._echo = False
-                break
-        return b"\n".join(lines)
-
-    def _capped(self, cap: Cap, data: bytes) -> bytes:
-        """What may go on of a stream that may be ended by its caller's budget."""
-        try:
-            return cap.feed(data)
-        except OverlongEvent:
-            return cap.end()  # nobody can say what it holds
+def error_inside(body: bytes) -> Told | None:
+    """What an error tells that came with status 200; None for anything that is no error."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return of_stream_error(document) if isinstance(document, dict) and document.get("error") else None
 
 
 def without(value: bytes, secrets: tuple[bytes, ...]) -> bytes:

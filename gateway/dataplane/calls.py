@@ -11,7 +11,21 @@ from typing import Any
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane import admit, body, counting, finish, headers, routing, surfaces, upload
+from gateway.dataplane import (
+    admit,
+    allowed,
+    aside,
+    body,
+    bugs,
+    counting,
+    failover,
+    finish,
+    headers,
+    model_list,
+    routing,
+    surfaces,
+    upload,
+)
 from gateway.dataplane.attempt import attempt
 from gateway.dataplane.body import ClientGone
 from gateway.dataplane.exchange import Exchange
@@ -19,6 +33,7 @@ from gateway.dataplane.flow import Send
 from gateway.dataplane.headers import Said
 from gateway.dataplane.identify import identify
 from gateway.dataplane.passthrough import Passthrough, Receive
+from gateway.dataplane.routing import Form, Wanted
 from gateway.dataplane.surfaces import Match, Place
 from gateway.dataplane.watch import CLIENT_STALL_S
 from gateway.dataplane.worker import Worker
@@ -26,7 +41,7 @@ from gateway.dialects.anthropic import batches, request
 from gateway.dialects.passing import ANTHROPIC
 from gateway.state.counters import Counter
 from gateway.state.journal import Surface
-from gateway.upstream.providers import Upstream
+from gateway.upstream.pool import affinity
 
 Scope = dict[str, Any]
 Probes = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -75,8 +90,8 @@ class Calls:
                 exchange.dialect = surfaces.dialect_of(exchange.path, headers.read(scope["headers"]))
             finish.refuse(exchange, relay, fault)
         except Exception as error:  # noqa: BLE001 -- the last resort: a bug becomes a fault, not a dead connection
-            finish.log_bug(exchange, error)
-            finish.refuse(exchange, relay, Fault(FaultKind.BROKEN, "Internal server error"))
+            bugs.log(exchange, error)
+            finish.refuse(exchange, relay, Fault(FaultKind.BROKEN, bugs.TEXT))
         finally:
             finish.finish(worker, exchange, relay, counted=match is None or match.place is Place.UPSTREAM)
         if relay.flow.slow:
@@ -94,6 +109,10 @@ class Calls:
         admit.early(worker, exchange, relay)
         if match.metered or match.surface is Surface.COUNT_TOKENS:
             await self._message(exchange, relay, scope, said, receive)
+        elif match.surface is Surface.MODELS:
+            await body.read(relay, receive, said, bytes_max=upload.HELD_BYTES_MAX)
+            worker.watch.sent(relay, receive)
+            await model_list.answer(worker, exchange, relay, scope["query_string"])
         else:
             await self._other(exchange, relay, scope, said, receive)
 
@@ -107,89 +126,103 @@ class Calls:
         payload = await body.read(relay, receive, said, bytes_max=settings.body_max_bytes)
         exchange.request_bytes = len(payload)
         plain = await body.decoded(payload, said.notes.get(b"content-encoding"), bytes_max=settings.body_max_bytes)
-        if dialect.check is None:
-            asked = request.check(plain, version=version, betas=headers.betas(said), count_tokens=count)
+        betas = headers.betas(said)
+        large = len(plain) > aside.INLINE_BYTES_MAX
+        if dialect.check is not None:
+            asked = await aside.done(partial(dialect.check, plain)) if large else dialect.check(plain)
+        elif large:
+            asked = await aside.done(partial(request.check, plain, version=version, betas=betas, count_tokens=count))
         else:
-            asked = dialect.check(plain)
+            asked = request.check(plain, version=version, betas=betas, count_tokens=count)
         exchange.stream, exchange.model_asked = asked.stream, asked.model
-        target = routing.target(worker, asked.model, dialect)
-        upstream = exchange.upstream = worker.upstreams[target.provider.name]
-        exchange.model_served = target.model_served
-        max_tokens = asked.max_tokens if dialect is ANTHROPIC else routing.output_tokens_max(exchange, asked, target)
-        block, path = said.block, exchange.path[upstream.path_cut :]
-        if dialect.name in upstream.speaks:
-            span = asked.model_span
-            if exchange.echoes:
-                payload = plain = request.replace_model(plain, span, target.model_served)
-                block = headers.without(block, frozenset((b"content-encoding",)))
-        elif count:
-            del asked
-            await self._count_here(exchange, relay, upstream, receive, plain)
-            return
-        else:
-            translation = routing.translate(exchange, asked, target)
-            payload = plain = translation.body
-            path = translation.path
-            block = routing.lines(block, exchange, target)
-        del asked  # the parsed body, which may be larger than the body itself; the call may last minutes
+        plan = routing.plan(worker, asked.model, dialect)
+        caller = exchange.caller
+        if caller is not None and caller.allowed:
+            plan = allowed.usable(caller.allowed, worker.tariff, asked.model, plan)
+            if not plan:
+                raise allowed.refusal(asked.model)
+            allowed.check_body(caller.allowed, worker.tariff, asked.document)
+        wanted = Wanted(plan, asked, payload, plain, exchange.path, scope["query_string"], said.block)
+        key = 0
+        if worker.chooses and caller is not None:
+            key = affinity.key_of(caller.workspace_id, headers.session(said), asked.document)
+        del asked
         if count:
-            admit.other(worker, exchange, relay)
-        else:
-            admit.message(worker, exchange, relay, plain, max_tokens)
-        exchange.credential = upstream.next_credential()
-        query = scope["query_string"] if exchange.translation is None else b""
-        head = headers.request_head(exchange, upstream, path, query, block, len(payload))
-        worker.watch.sent(relay, receive)
-        if not count:
-            await attempt(exchange, relay, upstream.connections, worker.counters, head, payload)
+            await self._count(exchange, relay, wanted, key, receive)
             return
-        try:
-            await attempt(exchange, relay, upstream.connections, worker.counters, head, payload)
-        except Fault:
-            await counting.estimate(worker, exchange, relay, plain)
+        if routing.takes_long(worker, exchange, wanted, plan[0]):
+            form = await aside.done(partial(routing.form, worker, exchange, wanted, plan[0]))
         else:
-            if counting.declined(relay):
-                await counting.estimate(worker, exchange, relay, plain)
-
-    async def _count_here(
-        self, exchange: Exchange, relay: Passthrough, upstream: Upstream, receive: Receive, plain: bytes
-    ) -> None:
-        """A count for an upstream that has none to ask for in this dialect."""
-        worker = self._worker
-        admit.other(worker, exchange, relay)
-        relay.home = upstream.connections
+            form = routing.form(worker, exchange, wanted, plan[0])
+        max_tokens = routing.output_tokens_max(exchange, wanted, plan[0])
+        wanted.document = None  # the parsed body, which may be larger than the body itself; the call may last minutes
+        # The hold goes by what is sent: a translated body may be longer than its own.
+        sent = plain if exchange.translation is None else form.body
+        if len(plan) == 1:
+            admit.message(worker, exchange, relay, sent, max_tokens)
+        else:
+            admit.message(worker, exchange, relay, sent, max_tokens, routing.terms_elsewhere(exchange, wanted))
         worker.watch.sent(relay, receive)
-        await counting.estimate(worker, exchange, relay, plain)
+        withheld = await failover.carry(worker, exchange, relay, wanted, form, key, "")
+        if withheld is not None:
+            withheld.show(exchange, relay.flow)
+
+    async def _count(self, exchange: Exchange, relay: Passthrough, wanted: Wanted, key: int, receive: Receive) -> None:
+        """A count of tokens: by an upstream that counts in this dialect, else by an estimate of ours."""
+        worker = self._worker
+        counting_ones = tuple(one for one in wanted.plan if exchange.dialect.name in worker.upstreams[one.provider.name].speaks)
+        first = wanted.plan[0]
+        exchange.model_served, exchange.upstream = first.model_served, worker.upstreams[first.provider.name]
+        wanted.document = None
+        admit.other(worker, exchange, relay)
+        worker.watch.sent(relay, receive)
+        if not counting_ones:
+            relay.home = exchange.upstream.connections
+            await counting.estimate(worker, exchange, relay, wanted.plain)
+            return
+        wanted.plan = counting_ones
+        form = routing.form(worker, exchange, wanted, counting_ones[0])
+        try:
+            withheld = await failover.carry(worker, exchange, relay, wanted, form, key, failover.COUNTS)
+        except Fault:
+            await counting.estimate(worker, exchange, relay, wanted.plain)
+            return
+        if withheld is not None and counting.declined(withheld.status):
+            await counting.estimate(worker, exchange, relay, wanted.plain)
+        elif withheld is not None:
+            withheld.show(exchange, relay.flow)
 
     async def _other(self, exchange: Exchange, relay: Passthrough, scope: Scope, said: Said, receive: Receive) -> None:
         """Every other path of the upstream: authenticated, counted, passed on. Large bodies are passed on as they come."""
         worker = self._worker
-        query = scope["query_string"]
-        block = said.block
-        if exchange.surface is Surface.MODELS:
-            upstream, block, query = routing.models(worker, exchange, block, query)
-        else:
-            upstream = routing.native(worker)
-            if exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
-                exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
-        exchange.upstream = upstream
+        query, caller = scope["query_string"], exchange.caller
+        if caller is not None:
+            allowed.check_other(caller.allowed, exchange.method, exchange.path)
+        upstream = exchange.upstream = routing.native(worker)
+        if exchange.path.startswith(BATCHES) and not exchange.path.endswith("/results"):
+            exchange.reshape = partial(batches.point_at, origin=headers.own_origin(scope["headers"], scope["scheme"]))
         admit.other(worker, exchange, relay)
-        exchange.credential = upstream.next_credential()
         if upload.is_large(said):
             await upload.pass_on(worker, exchange, relay, upstream, query, said, receive)
+            kept = relay.kept
+            if kept is not None:
+                kept.show(exchange, relay.flow)
             return
         payload = await body.read(relay, receive, said, bytes_max=upload.HELD_BYTES_MAX)
         exchange.request_bytes = len(payload)
-        length = len(payload) if payload or exchange.method in ("POST", "PUT", "PATCH") else None
-        head = headers.request_head(exchange, upstream, exchange.path[upstream.path_cut :], query, block, length)
+        has_body = bool(payload) or exchange.method in ("POST", "PUT", "PATCH")
+        form = Form(exchange.path[upstream.path_cut :], query, said.block, payload, has_body)
         worker.watch.sent(relay, receive)
-        await attempt(exchange, relay, upstream.connections, worker.counters, head, payload)
+        withheld = await failover.once(worker, exchange, relay, form)
+        if withheld is not None:
+            withheld.show(exchange, relay.flow)
 
     async def _relay_to_control(self, exchange: Exchange, relay: Passthrough, scope: Scope, said: Said, receive: Receive) -> None:
         """What is not ours goes to the control plane, over the same relay as everything else."""
         worker = self._worker
         payload = await body.read(relay, receive, said, bytes_max=CONTROL_BODY_BYTES_MAX)
-        head = headers.control_head(exchange, scope["query_string"], scope["headers"], len(payload))
+        peer = str(scope["client"][0]).encode("ascii", "replace") if scope.get("client") else b""
+        head = headers.control_head(exchange, scope["query_string"], scope["headers"], peer, len(payload))
         worker.watch.sent(relay, receive)
         try:
             await attempt(exchange, relay, worker.control, worker.counters, head, payload)

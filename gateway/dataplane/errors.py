@@ -1,6 +1,7 @@
 """Errors: faults written to a client that has been told nothing yet."""
 
 from gateway.core.faults import Fault
+from gateway.dataplane import headers
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
 
@@ -11,5 +12,5 @@ def put(flow: Flow, exchange: Exchange, fault: Fault, *, allow: str = "") -> Non
     if allow:
         pairs.append((b"allow", allow.encode("ascii")))
     exchange.status = status
-    flow.start(status, pairs)
+    flow.start(status, pairs + headers.way(exchange))
     flow.body(b"" if exchange.method == "HEAD" else body, more=False)

@@ -8,6 +8,7 @@ worker has.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.catalog.models import Model
 from gateway.catalog.prices import Rate
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.ids import fresh_id, text_of
@@ -18,6 +19,7 @@ from gateway.dialects.passing import ANTHROPIC, Passing
 from gateway.dialects.translation import Translation
 from gateway.state.journal import Surface
 from gateway.state.keys import KeyRow
+from gateway.upstream.pool.lease import Lease
 from gateway.upstream.providers import Upstream
 from gateway.upstream.transport.http1 import Connection
 
@@ -41,6 +43,7 @@ class Exchange:
     model_asked: str = ""
     # route
     model_served: str = ""
+    model: Model | None = None  # what is known of it
     upstream: Upstream | None = None
     translation: Translation | None = None  # where the upstream speaks another dialect than the client
     reshape: Callable[[bytes], bytes] | None = None  # turns a whole answer into the caller's dialect
@@ -54,6 +57,7 @@ class Exchange:
     budget: Budget | None = None  # where a stream has to be ended, when the hold does not cover all of `max_tokens`
     # attempt
     attempts: int = 0
+    lease: Lease | None = None
     credential: int = 0
     connection: Connection | None = None
     # passthrough
@@ -82,6 +86,14 @@ class Exchange:
             self.outcome = outcome
             if fault is not None:
                 self.fault = fault.kind
+
+    def forget_answer(self) -> None:
+        """Before another attempt, when nothing of the last one's answer was shown."""
+        self.status = 0
+        self.usage = Usage()
+        self.flags = 0
+        self.first_content_ns = 0
+        self.upstream_request_id = ""
 
     def __repr__(self) -> str:
         ended = self.outcome.word if self.outcome else "open"

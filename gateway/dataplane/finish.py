@@ -3,19 +3,13 @@
 Plain calls only, nothing is awaited: it cannot be cancelled half-way.
 """
 
-import traceback
-
-import structlog
-
 from gateway.core.faults import Fault, FaultKind, Source
 from gateway.core.outcome import Outcome
-from gateway.dataplane import errors, settle, surfaces
+from gateway.dataplane import errors, failover, settle, surfaces
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.passthrough import Passthrough
 from gateway.dataplane.worker import Worker
 from gateway.state.counters import Counter
-
-_log = structlog.get_logger()
 
 
 def refuse(exchange: Exchange, relay: Passthrough, fault: Fault) -> None:
@@ -32,6 +26,8 @@ def refuse(exchange: Exchange, relay: Passthrough, fault: Fault) -> None:
 def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: bool) -> None:
     """Connection back, settlement written, row freed. `counted` is False for what no upstream is asked."""
     worker.watch.end(relay)
+    now_ns = worker.clock.monotonic_ns()
+    failover.ended(worker, exchange, relay, now_ns)
     connection = exchange.connection
     if connection is not None:
         exchange.connection = None
@@ -43,7 +39,6 @@ def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: b
         # Only a cancelled task comes here without an ending: the worker is stopping.
         exchange.end(Outcome.CLIENT_GONE)
     exchange.response_bytes = relay.flow.bytes_sent
-    now_ns = worker.clock.monotonic_ns()
     record, real = settle.settlement(exchange, now_ns, worker.tariff.price_tag)
     if exchange.row is not None:
         if not worker.limits.settle(exchange.row, record, real, now_ns):
@@ -60,14 +55,3 @@ def finish(worker: Worker, exchange: Exchange, relay: Passthrough, *, counted: b
             worker.counters.add(Counter.UNAUTHENTICATED)
     worker.counters.add(Counter.BYTES_TO_CLIENTS, exchange.response_bytes)
     worker.counters.add(Counter.BYTES_TO_UPSTREAMS, exchange.request_bytes if exchange.attempts else 0)
-
-
-def log_bug(exchange: Exchange, error: Exception) -> None:
-    """Where it happened, without the values: an exception's text may hold what a client sent."""
-    frames = traceback.extract_tb(error.__traceback__)
-    _log.error(
-        "bug",
-        error=type(error).__name__,
-        request_id=exchange.id_text,
-        where=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]],
-    )

@@ -4,10 +4,11 @@ Lists are open: a header nobody here has heard of travels on. Kept back are the 
 what describes the hop before us, and on the way back what belongs to the operator's account or to the upstream's edge.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.dataplane.exchange import Exchange
-from gateway.upstream.providers import Upstream
+from gateway.upstream.pool.affinity import SESSION_HEADERS
+from gateway.upstream.providers import TOLD, Upstream
 from native_fastpath import sort_headers
 
 Headers = list[tuple[bytes, bytes]]
@@ -24,12 +25,18 @@ _KEPT_BACK = _HOP_BY_HOP | frozenset(
 _NOTED = frozenset(
     b"anthropic-beta anthropic-version authorization connection content-encoding content-length content-type host "
     b"transfer-encoding x-api-key".split()
-)
+) | frozenset(SESSION_HEADERS)
+ATTEMPTS = b"x-gateway-attempts"
 # Kept back from the client. `location`, because no client shall follow an upstream's redirect with a key of ours.
-_DROPPED_RESPONSE = _HOP_BY_HOP - {b"content-length"} | frozenset(
-    b"alt-svc anthropic-organization-id anthropic-workspace-id date location openai-organization proxy-authenticate server "
-    b"set-cookie strict-transport-security via www-authenticate".split()
+_DROPPED_RESPONSE = (
+    _HOP_BY_HOP - {b"content-length"}
+    | frozenset(
+        b"alt-svc anthropic-organization-id anthropic-workspace-id date location openai-organization proxy-authenticate server "
+        b"set-cookie strict-transport-security via www-authenticate".split()
+    )
+    | {TOLD, ATTEMPTS}
 )
+_DROPPED_OF_CONTROL = _HOP_BY_HOP - {b"content-length"} | {b"date", b"server"}
 _DROPPED_RESPONSE_PREFIXES = (b"cf-", b"anthropic-ratelimit-unified-")
 
 # What a client says in its dialect's own terms, and what is said anew of a translated body.
@@ -38,13 +45,19 @@ _OF_A_DIALECT = (
     *(b"x-claude-", b"x-codex-", b"x-stainless-"),
 )
 
+# The address a request to the control plane came from, written by the worker: whatever a client says here is dropped.
+PEER = b"x-sluice-peer"
+_HOP_OR_PEER = _HOP_BY_HOP | {PEER}
+
 NAMES_REMEMBERED_MAX = 1024
 _verdicts: dict[bytes, bool] = {}
 
+_ONE_ATTEMPT = (ATTEMPTS, b"1")
 _JSON_CHARSETS = (b"utf-8", b"utf8")
 
 
-class Said(NamedTuple):
+@dataclass(slots=True)
+class Said:
     """What a request's headers say: `block` is the lines to send on, `notes` the values that decide something here.
 
     The values of a repeated header are joined by `, `: a repeated credential is no key of ours, a repeated Host no host name,
@@ -69,6 +82,16 @@ def read(headers: Headers) -> Said:
         # `Connection: a, b` makes a and b hop-by-hop too.
         block = without(block, frozenset(name.strip().lower() for name in connection.split(b",")))
     return Said(block, notes)
+
+
+def session(said: Said) -> bytes:
+    """What the client calls its session; empty when it says nothing of one."""
+    notes = said.notes
+    for name in SESSION_HEADERS:
+        value = notes.get(name)
+        if value:
+            return value
+    return b""
 
 
 def betas(said: Said) -> frozenset[str]:
@@ -105,11 +128,15 @@ def request_head(exchange: Exchange, upstream: Upstream, path: str, query: bytes
     )
 
 
-def control_head(exchange: Exchange, query: bytes, pairs: Headers, length: int) -> bytes:
-    """The head of a request to the control plane: the client's own, credentials included, for only this hop is new."""
-    lines, _ = sort_headers(pairs, _HOP_BY_HOP, frozenset())
+def control_head(exchange: Exchange, query: bytes, pairs: Headers, peer: bytes, length: int) -> bytes:
+    """The head of a request to the control plane: the client's own, credentials included, for only this hop is new.
+
+    `peer` is the address of whoever opened the connection: the client or a proxy before it.
+    """
+    lines, _ = sort_headers(pairs, _HOP_OR_PEER, frozenset())
     target = exchange.path + ("?" + query.decode("latin-1") if query else "")
-    return f"{exchange.method} {target} HTTP/1.1\r\n".encode("latin-1") + lines + b"content-length: %d\r\n\r\n" % length
+    request_line = f"{exchange.method} {target} HTTP/1.1\r\n".encode("latin-1")
+    return b"%b%b%b: %b\r\ncontent-length: %d\r\n\r\n" % (request_line, lines, PEER, peer, length)
 
 
 def own_origin(pairs: Headers, scheme: str) -> bytes:
@@ -131,9 +158,22 @@ def json_body(content_type: bytes | None) -> bool:
     return all(charset in _JSON_CHARSETS for charset in charsets)
 
 
+def way(exchange: Exchange) -> Headers:
+    """The headers that name the provider that answered, and how many attempts it took; none of what no upstream was asked."""
+    upstream, attempts = exchange.upstream, exchange.attempts
+    if upstream is None or not attempts:
+        return []
+    return [upstream.told, _ONE_ATTEMPT if attempts == 1 else (ATTEMPTS, b"%d" % attempts)]
+
+
 def to_client(headers: Headers, *, keep_length: bool) -> Headers:
     """An upstream's headers for the client. `keep_length` when the body goes on with the very same bytes."""
     return [pair for pair in headers if _travels(pair[0]) and (keep_length or pair[0] != b"content-length")]
+
+
+def from_control(headers: Headers) -> Headers:
+    """The control plane's headers for the client: redirects and cookies are our own there."""
+    return [pair for pair in headers if pair[0] not in _DROPPED_OF_CONTROL]
 
 
 def _travels(name: bytes) -> bool:

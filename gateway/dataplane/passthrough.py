@@ -9,7 +9,8 @@ inside `data_received`, nothing is awaited. How an answer is taken is decided on
     translated  the same of answers that are not streamed
     raw         everything else: as it comes; when the upstream dies the connection to the client is broken off
 
-The end of it is the future `done`, which the call waits for; how it ended stands on the exchange.
+The end of it is the future `done`, which the call waits for; how it ended stands on the exchange. An answer that failed before
+the client saw anything of it has not ended the call: it is `kept`, and whoever made the attempt decides what comes next.
 """
 
 import asyncio
@@ -19,23 +20,27 @@ from typing import Any
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane import headers, settle
-from gateway.dataplane.answers import Answer, Collected, Raw, Streamed
+from gateway.dataplane import bugs, headers, settle
+from gateway.dataplane.answers import Answer, Collected, Raw
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow, Send
 from gateway.dataplane.relay import Relayed, Translated
+from gateway.dataplane.streamed import Streamed
+from gateway.dataplane.withheld import Withheld
 from gateway.dialects.passing import ANTHROPIC
 from gateway.state.inflight import InflightRows
 from gateway.state.journal import Surface
 from gateway.upstream.connections import Connections
+from gateway.upstream.pool.reading import ABANDONED, Told, of_fault
+from gateway.upstream.silence import Silence
 from gateway.upstream.transport.http1 import Connection
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 REDIRECTED = "The upstream answered with a redirect, which is not followed."
+STALLED = "The upstream did not answer in time."
+OVER = "The call took longer than the gateway lets calls take."
 NOT_A_MESSAGE = "The upstream answered with something that is not a message."
-
-_HELD = frozenset((Surface.COUNT_TOKENS, Surface.MODELS))
 
 
 class Passthrough:
@@ -47,17 +52,22 @@ class Passthrough:
         "_clock",
         "_leaving",
         "_rows",
+        "asked_ns",
         "client_left",
         "connection",
         "done",
         "exchange",
+        "expired",
         "failed",
         "flow",
         "home",
         "last_byte_ns",
+        "news_ns",
         "reading",
         "reading_expired",
         "reading_since_ns",
+        "sent_bytes",
+        "silence",
         "stale",
     )
 
@@ -67,13 +77,18 @@ class Passthrough:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.connection: Connection | None = None
         self.home: Connections  # whom the connection is given back to; set with the first connection
+        self.asked_ns = exchange.began_ns  # when the attempt's request was sent
         self.last_byte_ns = exchange.began_ns
+        self.news_ns = exchange.began_ns  # when the upstream last said something new
+        self.silence: Silence | None = None  # the watch's, of calls that last
+        self.sent_bytes = 0  # how much the client had been sent when the watch last looked
         self.reading: Any = None  # what the request's next piece is awaited with; the watch cancels it when it takes too long
         self.reading_since_ns = exchange.began_ns
         self.reading_expired = False
         self.stale = False
         self.failed: Fault | None = None  # why no answer came; whoever waits for `done` raises it
         self.client_left = False
+        self.expired = False
         self._leaving: asyncio.Future[None] | None = None
         self._answer: Answer | None = None
         self._rows = rows
@@ -91,9 +106,32 @@ class Passthrough:
         """The connection of the next attempt."""
         self.connection = connection
         self.stale = False
-        self.last_byte_ns = self._clock.monotonic_ns()
+        self.asked_ns = self.last_byte_ns = self._clock.monotonic_ns()
         if self.done.done():
             self.done = asyncio.get_running_loop().create_future()
+
+    def again(self) -> None:
+        """Forgets an attempt of which nothing was shown, before another."""
+        self._answer = None
+        self.connection = None
+        self.failed = None
+        self.stale = False
+        self.exchange.forget_answer()
+
+    @property
+    def kept(self) -> Withheld | None:
+        """What the client would be told of a failure that it has not seen."""
+        answer = self._answer
+        return None if answer is None else answer.kept
+
+    def told(self) -> Told:
+        """What the attempt tells of who answered; after a bug of ours, nothing."""
+        if self.client_left or self.expired or self.exchange.fault is FaultKind.BROKEN:
+            return ABANDONED
+        answer = self._answer
+        if answer is not None:
+            return answer.told(self._clock.wall_ns())
+        return ABANDONED if self.failed is None else of_fault(self.failed.kind)
 
     # Receiver
 
@@ -103,28 +141,38 @@ class Passthrough:
         request_id = headers.value_of(pairs, b"request-id") or headers.value_of(pairs, b"x-request-id")
         if request_id is not None:
             exchange.upstream_request_id = request_id.decode("latin-1")
-        self._answer = self._choose(status, pairs)
+        now_ns = self.news_ns = self._clock.monotonic_ns()
+        lease = exchange.lease
+        if lease is not None:
+            lease.head(status, pairs, now_ns // 1_000_000, self._clock.wall_ns())
+        try:
+            self._answer = self._choose(status, pairs)
+        except Exception as error:  # noqa: BLE001 -- the parser would take a bug of ours for an upstream that cannot be read
+            self._broken(error)
 
     def data(self, data: bytes, ended: bool) -> None:
-        self.last_byte_ns = self._clock.monotonic_ns()
+        now_ns = self.last_byte_ns = self._clock.monotonic_ns()
+        try:
+            self._take(data, ended, now_ns)
+        except Exception as error:  # noqa: BLE001 -- the loop would log its text, and nobody would end the call
+            self._broken(error)
+
+    def _take(self, data: bytes, ended: bool, now_ns: int) -> None:
         answer = self._answer
         assert answer is not None  # a body never comes before its head
         if data:
-            answer.take(data)
-            if isinstance(answer, Streamed):
-                if answer.capped:
-                    answer.close_capped()
-                    self.exchange.end(Outcome.BUDGET_ENDED)
-                    self._stop()
-                    return
-            elif isinstance(answer, Relayed) and answer.over:
+            if answer.take(data):
+                self.news_ns = now_ns
+            if answer.stops:
                 fault = answer.close()
-                self.exchange.end(Outcome.UPSTREAM_DIED if fault else Outcome.BUDGET_ENDED, fault)
+                if answer.kept is None:
+                    self.exchange.end(Outcome.UPSTREAM_DIED if fault else Outcome.BUDGET_ENDED, fault)
                 self._stop()
                 return
         if ended:
             fault = answer.end()
-            self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)
+            if answer.kept is None:
+                self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)
             self._finish()
 
     def lost(self, fault: Fault) -> None:
@@ -134,21 +182,54 @@ class Passthrough:
             if not self.stale:
                 self.failed = fault
         else:
-            self._answer.cut(fault)
-            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+            self._lose(self._answer, fault)
         self._finish()
+
+    def _lose(self, answer: Answer, fault: Fault) -> None:
+        """Ends an answer whose rest is lost; a codec that fails at that too is not asked again."""
+        try:
+            answer.cut(fault)
+        except Exception as error:  # noqa: BLE001 -- as in `data`
+            bugs.log(self.exchange, error)
+            self._give_up(fault)
+            return
+        if answer.kept is None:
+            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+
+    def _broken(self, error: Exception) -> None:
+        """A bug of ours in the middle of an answer: the upstream is closed, and a client that has seen something is told."""
+        bugs.log(self.exchange, error)
+        fault = Fault(FaultKind.BROKEN, bugs.TEXT)
+        answer = self._answer
+        if answer is not None and self.flow.started:
+            self._lose(answer, fault)
+        else:
+            self._give_up(fault)
+        self._stop()
+
+    def _give_up(self, fault: Fault) -> None:
+        """Leaves the fault to whoever waits for an answer that nobody has seen, or breaks it off."""
+        if self.flow.started:
+            self.flow.break_off()
+            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+        else:
+            self._answer = None
+            self.failed = fault
 
     def watch(self, receive: Receive) -> None:
         """Looks for the client leaving, from now on. `receive` must have given the whole request already."""
-        # A stale attempt is done too, but another follows it.
-        if self.stale or not self.done.done():
+        if not self._is_over():
             message: Any = receive()
             if not hasattr(message, "add_done_callback"):
                 message = asyncio.ensure_future(message)
             message.add_done_callback(lambda arrived: self._arrived(arrived, receive))
 
+    def _is_over(self) -> bool:
+        """Whether nobody has to be looked at any more. An attempt may be done and another follow it."""
+        return self.done.done() and self.exchange.outcome is not None
+
     def _arrived(self, arrived: "asyncio.Future[dict[str, Any]]", receive: Receive) -> None:
-        if self.done.done() and not self.stale:
+        if self._is_over():
             return
         if arrived.cancelled() or arrived.exception() is not None or arrived.result()["type"] == "http.disconnect":
             self.client_gone()
@@ -169,7 +250,7 @@ class Passthrough:
         if exchange.outcome is None:
             if isinstance(self._answer, (Streamed, Relayed)):
                 self._answer.settle()
-            elif exchange.attempts and not self.stale and exchange.status < 400:
+            elif self.connection is not None and not self.stale and exchange.status < 400:
                 settle.assume_input(exchange)
         exchange.end(Outcome.CLIENT_GONE)
         self.client_left = True
@@ -186,17 +267,21 @@ class Passthrough:
                 self._leaving.set_result(None)
         return self._leaving
 
-    def upstream_stalled(self) -> None:
+    def call_expired(self) -> None:
+        """The call took too long altogether, whoever is to blame: nothing is tried after it."""
+        self.expired = True
+        self.upstream_stalled(OVER)
+
+    def upstream_stalled(self, text: str = STALLED) -> None:
         """The upstream said nothing for too long."""
-        fault = Fault(FaultKind.STALLED, "The upstream did not answer in time.", retry_after_s=1)
+        fault = Fault(FaultKind.STALLED, text, retry_after_s=1)
         if self.connection is not None:
             self.connection.abort()
         self.stale = False
         if self._answer is None:
             self.failed = fault
         else:
-            self._answer.cut(fault)
-            self.exchange.end(Outcome.UPSTREAM_DIED, fault)
+            self._lose(self._answer, fault)
         self._finish()
 
     def _stop(self) -> None:
@@ -229,7 +314,7 @@ class Passthrough:
             if status < 300 and exchange.stream:
                 return Collected(exchange, self.flow, 502, [], self._clock, refused=NOT_A_MESSAGE)
             return Translated(exchange, self.flow, status, pairs, self._clock)
-        held = metered or exchange.surface in _HELD or exchange.reshape is not None
+        held = metered or exchange.surface is Surface.COUNT_TOKENS or exchange.reshape is not None
         if status >= 400 or (held and content_type.startswith(b"application/json")):
             return Collected(exchange, self.flow, status, pairs, self._clock)
         return Raw(exchange, self.flow, status, pairs)

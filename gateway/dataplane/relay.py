@@ -13,13 +13,17 @@ from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.dataplane import errors, headers, settle
-from gateway.dataplane.answers import GARBLED, INFLATED, Collected, Inflater, NoteProgress, without
+from gateway.dataplane import headers, settle
+from gateway.dataplane.answers import GARBLED, INFLATED, Collected, without
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
+from gateway.dataplane.streamed import COMMENT, HELD_BYTES_MAX, PING, Inflater, NoteProgress, brings_news, note_content
+from gateway.dataplane.withheld import Withheld
 from gateway.dialects.losses import HEADER as DROPPED
+from gateway.dialects.passing import ANTHROPIC
 from gateway.dialects.sse import OverlongEvent
 from gateway.state.journal import Flags
+from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_fault, of_refusal
 
 TRUNCATED = "The upstream's answer ended before it was complete."
 # What an upstream may ask a client to wait; more is a figure nobody means.
@@ -148,7 +152,12 @@ class Relayed:
         clock: Clock,
     ) -> None:
         self.outcome = Outcome.FINISHED
+        self.stops = False
+        self.kept: Withheld | None = None
         self.stream = _stream(exchange)
+        self._held = b""  # frames that wait for content
+        self._begun = False  # a frame has been made
+        self._fault: Fault | None = None
         self._exchange = exchange
         self._flow = flow
         self._pairs = pairs
@@ -158,39 +167,49 @@ class Relayed:
         self._inflater = Inflater() if encoding in INFLATED else None
         self._input_noted = False
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing follows, whatever the upstream still says: the budget ended it, or a translated one failed."""
-        stream = self.stream
-        return stream.capped or (self._translated and stream.error is not None)
-
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> bool:
         if self._inflater is not None:
             data = self._inflater.feed(data)
         stream, exchange = self.stream, self._exchange
         frames = stream.feed(data)
+        # What is translated into nothing may be news all the same.
+        news = data.endswith(b"\n") and brings_news(data)
         if not frames:
-            return
+            return news
         error = stream.error
         if error is not None:
             frames = self._scrubbed(frames)
-        if not self._flow.started:
-            if error is not None and self._translated:
-                self._refuse(error)
-                return
-            self._start()
-        self._flow.body(frames, more=True)
-        if not exchange.first_content_ns and stream.content_started:
-            exchange.first_content_ns = self._clock.monotonic_ns()
+        if self._flow.started:
+            self._flow.body(frames, more=True)
+        else:
+            self._hold(frames)
+        # The budget ended it, or a translated one failed: nothing follows, whatever the upstream still says.
+        self.stops = stream.capped or (error is not None and (self._translated or not self._flow.started))
+        if not exchange.first_content_ns and stream.deltas:
+            note_content(exchange, self._clock.monotonic_ns())
         if stream.input_reported and not self._input_noted:
             self._input_noted = True
             exchange.usage = stream.usage
             self._note_progress(stream.output_bytes, stream.deltas, lambda: settle.progressed(exchange))
         else:
             self._note_progress(stream.output_bytes, stream.deltas, None)
+        return news or brings_news(frames)
+
+    def _hold(self, frames: bytes) -> None:
+        """Before there is content nothing is shown: whoever says nothing more can still be replaced unseen."""
+        stream, held = self.stream, self._held + frames
+        self._begun = True
+        if stream.deltas or stream.ended or stream.capped or len(held) > HELD_BYTES_MAX:
+            self._held = b""
+            self._start()
+            self._flow.body(held, more=True)
+        else:
+            self._held = held
 
     def close(self) -> Fault | None:
-        """Ends a stream that is `over`; the closing events went out before."""
+        """Ends a stream that `stops`; the closing events went out before."""
+        if not self._flow.started:
+            return self._withhold_error()
         self.settle()
         if self.stream.capped:
             self._exchange.flags |= Flags.OUTPUT_ESTIMATED.value
@@ -205,21 +224,55 @@ class Relayed:
             error = Fault(FaultKind.TRUNCATED, TRUNCATED)
             self.cut(error)
             return error
-        self.settle()
         if not self._flow.started:
-            if error is not None and self._translated:
-                self._refuse(error)
-                return error
+            self._held += tail
+            if error is not None:
+                return self._withhold_error()
             self._start()
+            tail, self._held = self._held, b""
+        self.settle()
+        self._fault = error
         self._flow.body(tail if error is None else self._scrubbed(tail), more=False)
         return error
 
+    def may_ping(self) -> bool:
+        return self.stream.between_events and not self._flow.closed
+
+    def ping(self) -> None:
+        """Shows what was held back, and a sign of life after it: a comment, but where the dialect has an event for it."""
+        sign = PING if self._begun and self._exchange.dialect is ANTHROPIC else COMMENT
+        if not self._flow.started:
+            held, self._held = self._held, b""
+            self._start()
+            sign = held + sign
+        self._flow.body(sign, more=True)
+
+    def told(self, wall_ns: int) -> Told:
+        stream = self.stream
+        if stream.error is not None:
+            return of_refusal(_clean(stream.error, self._exchange))  # its words may be told to others
+        if stream.ended or stream.capped:
+            return FINE
+        return ABANDONED if self._fault is None else of_fault(self._fault.kind)
+
+    def _withhold_error(self) -> Fault | None:
+        """An error was the first thing that was said: a translated one has a status; the other goes as it came."""
+        exchange, fault = self._exchange, self.stream.error
+        if fault is not None and self._translated:
+            self.kept = Withheld(exchange, Outcome.UPSTREAM_DIED, _clean(fault, exchange))
+        else:
+            held = self._scrubbed(self._held)
+            self.kept = Withheld(exchange, Outcome.UPSTREAM_DIED, fault, 200, self._pairs_for(), held)
+        return fault
+
     def cut(self, fault: Fault) -> None:
         stream = self.stream
-        self.settle()
+        self._fault = fault
         if not self._flow.started:
-            errors.put(self._flow, self._exchange, fault)
-        elif stream.ended or stream.error is not None:
+            self.kept = Withheld(self._exchange, Outcome.UPSTREAM_DIED, fault)
+            return
+        self.settle()
+        if stream.ended or stream.error is not None:
             # The answer was whole; only the connection's own end is missing.
             self._flow.body(b"", more=False)
             self._exchange.end(Outcome.UPSTREAM_DIED if stream.error else Outcome.FINISHED, stream.error)
@@ -240,6 +293,10 @@ class Relayed:
             exchange.flags |= Flags.OUTPUT_ESTIMATED.value
 
     def _start(self) -> None:
+        self._flow.start(200, self._pairs_for() + headers.way(self._exchange))
+
+    def _pairs_for(self) -> headers.Headers:
+        """The headers for the client."""
         exchange = self._exchange
         own_id = (exchange.dialect.id_header, exchange.id_text.encode("ascii"))
         if self._translated:
@@ -253,11 +310,7 @@ class Relayed:
                 pairs.append(own_id)
         if headers.value_of(pairs, b"x-accel-buffering") is None:
             pairs.append((b"x-accel-buffering", b"no"))
-        self._flow.start(200, pairs)
-
-    def _refuse(self, fault: Fault) -> None:
-        """An upstream that fails before it has said anything can still be answered for with a status."""
-        errors.put(self._flow, self._exchange, _clean(fault, self._exchange))
+        return pairs
 
     def _scrubbed(self, frames: bytes) -> bytes:
         upstream = self._exchange.upstream
@@ -271,19 +324,22 @@ class Translated(Collected):
         exchange = self._exchange
         translation = exchange.translation
         assert translation is not None  # nothing else is taken in this way
+        self._whole = True
         if self._size > self._bytes_max:
-            return self._answer_with(Fault(FaultKind.GARBLED, GARBLED))
+            return self._withhold(Fault(FaultKind.GARBLED, GARBLED))
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         if self._status >= 400:
-            fault = translation.fault(self._status, self._scrubbed(body), self._retry_after_s())
+            self._error = self._scrubbed(body)
+            fault = translation.fault(self._status, self._error, self._retry_after_s())
             # The operator's own troubles are faults of the upstream; what is said of the request is an answer to it.
-            theirs = fault.kind is FaultKind.UNAVAILABLE and self._status < 500
-            self._answer_with(fault)
-            return fault if theirs else None
+            if fault.kind is FaultKind.UNAVAILABLE and self._status < 500:
+                return self._withhold(fault)
+            self.kept = Withheld(exchange, self.outcome, fault)
+            return None
         try:
             body = translation.reply(self._plain(body))
         except Fault as fault:
-            return self._answer_with(_clean(fault, exchange))
+            return self._withhold(_clean(fault, exchange))
         usage = exchange.usage = translation.usage
         exchange.first_content_ns = self._clock.monotonic_ns()
         if not translation.input_reported:
@@ -296,7 +352,7 @@ class Translated(Collected):
             (b"content-length", b"%d" % len(body)),
             (exchange.dialect.id_header, exchange.id_text.encode("ascii")),
         ]
-        self._flow.start(200, pairs + dropped(exchange))
+        self._flow.start(200, pairs + dropped(exchange) + headers.way(exchange))
         self._flow.body(body, more=False)
         return None
 

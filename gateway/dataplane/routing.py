@@ -1,19 +1,21 @@
 """Routing: where a request goes, and in which form it gets there.
 
-Owns the choice of the upstream for each kind of call and the translation of what it does not speak. Everything here happens once
-for a request, before anything is held or sent; a call that is passed on to the upstream of its model does not come by but for
-the choice itself.
+Owns the choice of the upstreams for each kind of call, and the form in which a request goes to each: untouched, under another
+model's name, or translated. The form for the first target is made before anything is held or sent, that for another one only
+when it is tried.
 """
+
+import orjson
 
 from gateway.catalog.routes import Target
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import headers, settle
+from gateway.dataplane.aside import INLINE_BYTES_MAX
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.worker import Worker
-from gateway.dialects.anthropic import models as model_lists
 from gateway.dialects.openai_chat.plain import answers
-from gateway.dialects.passing import ANTHROPIC, OPENAI_CHAT, OPENAI_PLAIN, Passing
-from gateway.dialects.request import Request
+from gateway.dialects.passing import ANTHROPIC, OPENAI_PLAIN, Passing
+from gateway.dialects.request import Request, replace_model
 from gateway.dialects.translation import Translation
 from gateway.upstream.providers import Upstream
 
@@ -23,30 +25,102 @@ NOT_NATIVE = "This path is not served: no upstream of this gateway has it."
 NOT_PLAIN = "No upstream of this gateway has this for the model asked for."
 
 
-def target(worker: Worker, model: str, dialect: Passing) -> Target:
-    """Where a request to a model goes. Raises Fault MISSING for what no upstream of the model has."""
-    plan = worker.routes.plan(model)
+class Form:
+    """A request as one target takes it: what of it stands in the head, and the body."""
+
+    __slots__ = ("block", "body", "has_body", "path", "query")
+
+    def __init__(self, path: str, query: bytes, block: bytes, body: bytes, has_body: bool = True) -> None:
+        self.path = path
+        self.query = query
+        self.block = block
+        self.body = body
+        self.has_body = has_body
+
+
+class Wanted:
+    """A request as its client made it, from which the form for each target of its plan is made.
+
+    `answers` is how many of them it asks for. `plain` is the body, `payload` the same as it came, possibly compressed. `document`
+    is the parsed body as long as it is there: a call may last minutes, and what was parsed is larger than the body, so a later
+    translation parses once more.
+    """
+
+    __slots__ = ("answers", "block", "document", "max_tokens", "path", "payload", "plain", "plan", "query", "span")
+
+    def __init__(
+        self, plan: tuple[Target, ...], asked: Request, payload: bytes, plain: bytes, path: str, query: bytes, block: bytes
+    ) -> None:
+        self.plan = plan
+        self.span = asked.model_span
+        self.max_tokens = asked.max_tokens
+        self.answers = 0  # looked up where it matters
+        self.document: dict[str, object] | None = asked.document
+        self.payload = payload
+        self.plain = plain
+        self.path = path
+        self.query = query
+        self.block = block
+
+
+def plan(worker: Worker, model: str, dialect: Passing) -> tuple[Target, ...]:
+    """Where a request to a model goes, in the order in which it is tried. Raises Fault MISSING for what no upstream of it has."""
+    targets = worker.routes.plan(model)
     if dialect.name not in OPENAI_PLAIN:
-        return plan[0]
-    for candidate in plan:
-        if dialect.name in worker.upstreams[candidate.provider.name].speaks:
-            return candidate
-    raise Fault(FaultKind.MISSING, NOT_PLAIN, param="model")
+        return targets
+    found = tuple(one for one in targets if dialect.name in worker.upstreams[one.provider.name].speaks)
+    if not found:
+        raise Fault(FaultKind.MISSING, NOT_PLAIN, param="model")
+    return found
 
 
-def output_tokens_max(exchange: Exchange, asked: Request, target: Target) -> int:
-    """The most output that a request in one of OpenAI's dialects may bring. Where it names no figure, what its model may give."""
+def form(worker: Worker, exchange: Exchange, wanted: Wanted, target: Target) -> Form:
+    """The request as a target takes it; from here on the exchange is with that target. Raises Fault INVALID for what cannot be
+    carried there."""
+    upstream = exchange.upstream = worker.upstreams[target.provider.name]
+    exchange.model_served, exchange.model, exchange.translation = target.model_served, target.model, None
+    if exchange.dialect.name in upstream.speaks:
+        path = wanted.path[upstream.path_cut :]
+        if not exchange.echoes:
+            return Form(path, wanted.query, wanted.block, wanted.payload)
+        block = headers.without(wanted.block, frozenset((b"content-encoding",)))
+        return Form(path, wanted.query, block, replace_model(wanted.plain, wanted.span, target.model_served))
+    document = wanted.document
+    if document is None:
+        document = orjson.loads(wanted.plain)  # it was checked when it came
+    translation = translate(exchange, document, target)
+    return Form(translation.path, b"", lines(wanted.block, exchange, target), translation.body)
+
+
+def takes_long(worker: Worker, exchange: Exchange, wanted: Wanted, target: Target) -> bool:
+    """Whether `form` would hold the event loop up: a large body that has to be translated."""
+    return len(wanted.plain) > INLINE_BYTES_MAX and exchange.dialect.name not in worker.upstreams[target.provider.name].speaks
+
+
+def terms_elsewhere(exchange: Exchange, wanted: Wanted) -> tuple[tuple[str, int], ...]:
+    """The models that may answer when the first target does not, each with the most output it may bring."""
+    found = {(one.model_served, output_tokens_max(exchange, wanted, one)): None for one in wanted.plan}
+    del found[(wanted.plan[0].model_served, output_tokens_max(exchange, wanted, wanted.plan[0]))]
+    return tuple(found)
+
+
+def output_tokens_max(exchange: Exchange, wanted: Wanted, target: Target) -> int:
+    """The most output that a request may bring from a target. Where it names no figure, what the model may give."""
+    if exchange.dialect is ANTHROPIC:
+        return wanted.max_tokens
     profile = target.profile
-    most = asked.max_tokens or profile.max_tokens_max or profile.max_tokens_default
-    if target.provider.dialect == ANTHROPIC.name and not asked.max_tokens:
+    most = wanted.max_tokens or profile.max_tokens_max or profile.max_tokens_default
+    if target.provider.dialect == ANTHROPIC.name and not wanted.max_tokens:
         most = profile.max_tokens_default  # the figure that translation writes
-    return most * answers(asked.document)
+    if not wanted.answers and wanted.document is not None:
+        wanted.answers = answers(wanted.document)
+    return most * max(wanted.answers, 1)
 
 
-def translate(exchange: Exchange, asked: Request, target: Target) -> Translation:
+def translate(exchange: Exchange, document: dict[str, object], target: Target) -> Translation:
     """The request in the upstream's dialect. Raises Fault INVALID for what cannot be carried."""
     translation = exchange.translation = Translation(
-        asked.document,
+        document,
         client=exchange.dialect.name,
         upstream=target.provider.dialect,
         model=target.model_served,
@@ -69,21 +143,3 @@ def native(worker: Worker) -> Upstream:
     if worker.native is None:
         raise Fault(FaultKind.MISSING, NOT_NATIVE)
     return worker.native
-
-
-def models(worker: Worker, exchange: Exchange, block: bytes, query: bytes) -> tuple[Upstream, bytes, bytes]:
-    """The upstream for a list of models, or for one by its name, with the lines and the query to send there.
-
-    The list is that of the default upstream; it is written anew where the client speaks otherwise than that one.
-    """
-    name = exchange.path.removeprefix("/v1/models").lstrip("/")
-    provider = worker.routes.plan(name)[0].provider if name else worker.routes.default
-    upstream = worker.upstreams[provider.name]
-    theirs = provider.dialect == ANTHROPIC.name
-    if theirs and exchange.dialect is OPENAI_CHAT:
-        exchange.reshape = model_lists.as_openai
-        return upstream, block + VERSION_LINE, query or b"limit=1000"
-    if not theirs and exchange.dialect is ANTHROPIC:
-        exchange.reshape = model_lists.as_anthropic
-        return upstream, headers.for_another(block, streams=False), b""
-    return upstream, block, query

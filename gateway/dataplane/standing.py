@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.money import dollars
 from gateway.state.limits import Figures, LimitState, Metric, Refused, Scope, Window
+from native_fastpath import tell_limits
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -16,7 +17,6 @@ UNPAID = "Your credit balance is too low to make this request. Please buy credit
 
 _SECOND_NS = 1_000_000_000
 LAST_SECOND = 253402300799  # of the year 9999
-_FAR_NS = 9_000_000_000 * _SECOND_NS  # about the year 2255; beyond it no date is given
 _METRICS = {
     Metric.REQUESTS: "requests",
     Metric.INPUT_TOKENS: "input tokens",
@@ -38,21 +38,6 @@ _GROUPS = {Metric.REQUESTS: 0, Metric.TOTAL_TOKENS: 3, Metric.INPUT_TOKENS: 6, M
 _SCOPES = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
 
 
-def _names(word: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    return (
-        b"anthropic-ratelimit-" + word + b"-limit",
-        b"anthropic-ratelimit-" + word + b"-remaining",
-        b"anthropic-ratelimit-" + word + b"-reset",
-        b"x-ratelimit-limit-" + word,
-        b"x-ratelimit-remaining-" + word,
-        b"x-ratelimit-reset-" + word,
-    )
-
-
-_REQUESTS, _TOKENS = _names(b"requests"), _names(b"tokens")
-_INPUT, _OUTPUT = _names(b"input-tokens"), _names(b"output-tokens")
-
-
 def refusal(refused: Refused, wall_ns: int) -> Fault:
     """The fault of a limit that has no room: which it is, how large, and when it ends."""
     limit = refused.limit
@@ -66,7 +51,7 @@ def refusal(refused: Refused, wall_ns: int) -> Fault:
         return Fault(FaultKind.LIMITED, f"{text} Try again when one of them has ended.", retry_after_s=wait_s)
     return Fault(
         FaultKind.LIMITED,
-        f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns).decode()}.",
+        f"{text} Try again in {wait_s} s, at {_moment(wall_ns + refused.wait_ns)}.",
         retry_after_s=wait_s,
     )
 
@@ -96,64 +81,10 @@ def size(limit: LimitState) -> str:
 
 def headers(tightest: Figures, wall_ns: int) -> Headers:
     """The headers of an answer: OpenAI's six, Anthropic's, and the plain pair; of limits that the caller has."""
-    requests, tokens, fresh, output = tightest[0:3], tightest[3:6], tightest[6:9], tightest[9:12]
-    if tokens[0] < 0:
-        # No limit counts both together: the one with less left speaks for tokens.
-        tokens = output if fresh[0] < 0 or (output[0] >= 0 and output[1] < fresh[1]) else fresh
-    pairs: Headers = []
-    if requests[0] >= 0:
-        _tell(pairs, _REQUESTS, requests, wall_ns, both=True)
-    if tokens[0] >= 0:
-        _tell(pairs, _TOKENS, tokens, wall_ns, both=True)
-    if fresh[0] >= 0:
-        _tell(pairs, _INPUT, fresh, wall_ns, both=False)
-    if output[0] >= 0:
-        _tell(pairs, _OUTPUT, output, wall_ns, both=False)
-    plain = requests if requests[0] >= 0 else tokens
-    if plain[0] >= 0:
-        pairs.append((b"x-ratelimit-limit", b"%d" % plain[0]))
-        pairs.append((b"x-ratelimit-remaining", b"%d" % plain[1]))
-    return pairs
+    return tell_limits(tightest, wall_ns)
 
 
-def _tell(pairs: Headers, names: tuple[bytes, ...], figures: Figures, wall_ns: int, *, both: bool) -> None:
-    """One kind of limit, for clients of Anthropic or of both."""
-    limit, left, reset_ns = b"%d" % figures[0], b"%d" % figures[1], figures[2]
-    pairs.append((names[0], limit))
-    pairs.append((names[1], left))
-    if reset_ns < _FAR_NS:
-        pairs.append((names[2], _moment(wall_ns + reset_ns)))
-    if both:
-        pairs.append((names[3], limit))
-        pairs.append((names[4], left))
-        pairs.append((names[5], span(reset_ns).encode("ascii")))
-
-
-def span(ns: int) -> str:
-    """A duration as OpenAI writes it: `120ms`, `1.5s`, `6m0s`, `2h0m5s`."""
-    if ns < _SECOND_NS:
-        return f"{-(-ns // 1_000_000)}ms"
-    seconds, rest_ns = divmod(ns, _SECOND_NS)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    tenths = rest_ns // 100_000_000
-    text = f"{seconds}.{tenths}s" if tenths and not hours else f"{seconds}s"
-    if hours:
-        return f"{hours}h{minutes}m{text}"
-    return f"{minutes}m{text}" if minutes else text
-
-
-_shown: dict[int, bytes] = {}
-
-
-def _moment(wall_ns: int) -> bytes:
+def _moment(wall_ns: int) -> str:
     """RFC 3339 in UTC, to the second; the next one when it is not whole, so that nobody comes too early."""
-    second = -(-wall_ns // _SECOND_NS)
-    text = _shown.get(second)
-    if text is None:
-        if len(_shown) >= 1024:
-            _shown.clear()
-        text = _shown[second] = (
-            datetime.fromtimestamp(min(max(second, 0), 253402300799), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
-        )
-    return text
+    second = min(max(-(-wall_ns // _SECOND_NS), 0), LAST_SECOND)
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,7 +6,7 @@ Owns the pacing between the client and the upstream's socket. Nothing here can b
 import asyncio
 
 from gateway.core.faults import Fault, FaultKind
-from gateway.dataplane import headers
+from gateway.dataplane import failover, headers
 from gateway.dataplane.attempt import opened
 from gateway.dataplane.body import read_piece, too_large
 from gateway.dataplane.exchange import Exchange
@@ -43,6 +43,7 @@ async def pass_on(
         raise too_large()
     chunked = said.content_length is None
     block = said.block + b"transfer-encoding: chunked\r\n" if chunked else said.block
+    failover.leased(worker, exchange, failover.OTHERS, failover.OTHERS_KEY)
     head = headers.request_head(exchange, upstream, exchange.path, query, block, said.content_length)
     relay.home = upstream.connections
     connection = await opened(relay, upstream.connections, worker.counters)
@@ -66,7 +67,7 @@ async def _pump(
     more = True
     while more and not relay.done.done():
         # The limit holds for each piece here, not for the whole, which may be large.
-        relay.reading_since_ns = relay.last_byte_ns = worker.clock.monotonic_ns()
+        relay.reading_since_ns = relay.asked_ns = relay.news_ns = worker.clock.monotonic_ns()
         piece, more = await read_piece(relay, receive)
         exchange.request_bytes += len(piece)
         if exchange.request_bytes > UPLOAD_BYTES_MAX:

@@ -20,6 +20,8 @@ from gateway.state.pepper import Pepper, load_pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from gateway.upstream.connections import Connections
+from gateway.upstream.course import Budget
+from gateway.upstream.pool.pool import Pool, open_pools
 from gateway.upstream.providers import Limits as UpstreamLimits
 from gateway.upstream.providers import Upstream, upstream_of
 from gateway.upstream.transport.origin import Origin
@@ -45,6 +47,9 @@ class Worker:
     pepper: Pepper
     routes: Routes
     upstreams: dict[str, Upstream]
+    pools: dict[str, Pool]
+    budget: Budget
+    chooses: bool  # there is a provider with more than one credential, so that conversations must be told apart
     native: Upstream | None  # for the paths that only Anthropic has
     control: Connections
     internal: Connections
@@ -63,6 +68,8 @@ class Worker:
         routes = settings.routes
         control, internal = _control(paths.control_sock, clock), _control(paths.internal_sock, clock)
         limits = CallerLimits(shared, slot, rows)
+        pepper = load_pepper(paths.pepper)
+        pools = open_pools(shared, slot, pepper, settings.providers, clock.monotonic_ns() // 1_000_000)
         every = [upstream.connections for upstream in upstreams.values()]
         return cls(
             settings=settings,
@@ -74,9 +81,12 @@ class Worker:
             limits=limits,
             tariff=Tariff(settings.catalogue, settings.plans, settings.prices, ClassMasks(shared.region, shared.layout)),
             counters=SlotCounters(slot),
-            pepper=load_pepper(paths.pepper),
+            pepper=pepper,
             routes=routes,
             upstreams=upstreams,
+            pools=pools,
+            budget=Budget(),
+            chooses=any(len(pool) > 1 for pool in pools.values()),
             native=next(
                 (one for one in (upstreams[routes.default.name], *upstreams.values()) if one.dialect == "anthropic"), None
             ),

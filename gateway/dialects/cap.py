@@ -8,7 +8,7 @@ that are passed on do.
 from collections.abc import Callable
 
 from gateway.core.usage import Usage
-from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
+from gateway.dialects.allowance import Allowance
 from gateway.dialects.codec import EventReader
 from gateway.dialects.conversation import Spent
 from gateway.dialects.events import (
@@ -29,12 +29,10 @@ class Capped:
 
     def __init__(self, reader: EventReader, output_tokens_max: int, revise: Callable[[Usage], int]) -> None:
         self._reader = reader
-        self._tokens_max = output_tokens_max
+        self.allowance = Allowance(output_tokens_max)
         self._revise = revise
         self._open = False
         self._spent = Spent(Usage())
-        self._text_bytes = 0
-        self._deltas = 0
         self.reached = False
 
     def feed(self, data: bytes) -> list[Event]:
@@ -53,25 +51,21 @@ class Capped:
 
     def _fits(self, event: Event) -> bool:
         if isinstance(event, TextDelta | ThinkingDelta | InputDelta):
-            size = len((event.fragment if isinstance(event, InputDelta) else event.text).encode("utf-8", "replace"))
-            if estimated_output_tokens(self._text_bytes + size, self._deltas + 1) > self._tokens_max:
-                return False
-            self._text_bytes += size
-            self._deltas += 1
-        elif isinstance(event, BlockStarted):
+            return self.allowance.takes((event.fragment if isinstance(event, InputDelta) else event.text,))
+        if isinstance(event, BlockStarted):
             self._open = True
         elif isinstance(event, BlockEnded):
             self._open = False
         elif isinstance(event, Started):
             self._spent = event.spent
             if event.spent.input_reported:
-                self._tokens_max = self._revise(event.spent.usage)
+                self.allowance.tokens_max = self._revise(event.spent.usage)
         return True
 
     def _closing(self) -> list[Event]:
         self.reached = True
         spent = self._spent
-        spent.usage.output_tokens = estimated_output_tokens(self._text_bytes, self._deltas)
+        spent.usage.output_tokens = self.allowance.output_tokens
         spent.output_reported = False
         ended: list[Event] = [BlockEnded()] if self._open else []
         return [*ended, Ended("max_tokens", spent), Closed()]

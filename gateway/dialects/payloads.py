@@ -7,6 +7,7 @@ Measured: 0.5 to 0.7 us an event, the general parser 1.1 us.
 """
 
 import re
+from typing import Any
 
 import orjson
 
@@ -32,6 +33,15 @@ def parse(payload: bytes) -> object:
     except orjson.JSONDecodeError:
         text = _ESCAPE.sub(_whole, payload.decode("utf-8", "replace"))
         return orjson.loads(text)
+
+
+def object_in(payload: bytes) -> dict[str, Any]:
+    """The JSON object of a payload as it stands, nothing mended; an empty one for anything else."""
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _whole(escape: "re.Match[str]") -> str:

@@ -79,9 +79,12 @@ class Simulator:
         """Sockets that clients hold open."""
         return len(self._connections)
 
-    def set_script(self, script: str) -> None:
-        """Replaces the server's own instructions. Raises ScriptError."""
-        self._surfaces.script = read_header(script, Script())
+    def set_script(self, script: str, *, key: str = "") -> None:
+        """Replaces the server's own instructions, or those for the calls that come with one key. Raises ScriptError."""
+        if key:
+            self._surfaces.scripts[key] = read_header(script, Script())
+        else:
+            self._surfaces.script = read_header(script, Script())
 
     async def wait_truth(self, holds: int | Callable[[list[Truth]], bool], timeout_s: float = 5.0) -> list[Truth]:
         """The records once there are that many, or once `holds(records)`. Raises TimeoutError."""

@@ -44,6 +44,7 @@ class Surfaces:
     def __init__(self, *, keys: frozenset[str], script: Script, truth: TruthLog, fixtures_dir: Path | None) -> None:
         self.keys = keys
         self.script = script
+        self.scripts: dict[str, Script] = {}  # of single credentials, in the place of the server's own
         self.truth = truth
         self._fixtures_dir = fixtures_dir
         self._heads = Heads()
@@ -101,6 +102,7 @@ class Surfaces:
         if request.is_oversized:
             raise Refusal(413, "Request exceeds the maximum size")
         call.tenant = self._tenant(request)
+        call.script = self.scripts.get(call.tenant, self.script)
         control = request.header.get("x-simulate")
         if control is not None:
             call.script = read_header(control, call.script)

@@ -20,7 +20,7 @@ CACHED_ROWS_MAX = 8192  # bounds a worker's memory; past it the cache starts ane
 _NEVER_USED, _TOMBSTONE = 0, 2
 _VERSION_AT = 40
 _COPIES_AT = 48
-_COPY = struct.Struct("=IIQB3xI")  # key id, workspace id, expires at, state, limits
+_COPY = struct.Struct("=IIQB3xIQ")  # key id, workspace id, expires at, state, limits, allowed
 _COPY_BYTES = 32
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -38,7 +38,8 @@ class KeyRow:
     """What a worker must know of a key.
 
     `expires_at_s` is Unix time, 0 means never. `limits` says where the chain of the key's limits begins (the reference of an
-    anchor, see limits.py), 0 means that it has none.
+    anchor, see limits.py), 0 means that it has none. `allowed` has the bits of the classes of models that it may use (see
+    limits/patterns.py), 0 means all models.
     """
 
     key_id: int
@@ -46,6 +47,7 @@ class KeyRow:
     state: KeyState
     expires_at_s: int
     limits: int = 0
+    allowed: int = 0
 
 
 class KeyTableFullError(Exception):
@@ -117,6 +119,18 @@ class KeyTable:
         for digest, row in rows.items():
             self.put(digest, row)
 
+    def allowed_bits(self) -> int:
+        """The bits of all classes of models that some key in force may use by name. Control plane only; looks at every row."""
+        bits = 0
+        for offset in self._rows_ever_used():
+            if self._region.load(offset) == KEY_USED:
+                version = self._region.load(offset + _VERSION_AT)
+                copy = self._region.read(offset + _COPIES_AT + (version & 1) * _COPY_BYTES, _COPY.size)
+                _, _, _, state, _, allowed = _COPY.unpack(copy)
+                if state == KeyState.ACTIVE:
+                    bits |= allowed
+        return bits
+
     def _read(self, digest: bytes) -> KeyRow | None:
         region = self._region
         while True:
@@ -130,8 +144,8 @@ class KeyTable:
             same = region.load(offset) == KEY_USED and region.read(offset + 8, DIGEST_BYTES) == digest
             if same and region.load(offset + _VERSION_AT) == version:
                 break
-        key_id, workspace_id, expires_at_s, state, limits = _COPY.unpack(copy)
-        row = KeyRow(key_id, workspace_id, KeyState(state), expires_at_s, limits)
+        key_id, workspace_id, expires_at_s, state, limits, allowed = _COPY.unpack(copy)
+        row = KeyRow(key_id, workspace_id, KeyState(state), expires_at_s, limits, allowed)
         if len(self._cached) >= CACHED_ROWS_MAX:
             self._cached.clear()
         self._cached[digest] = (offset + _VERSION_AT, version, row)
@@ -168,6 +182,6 @@ def _packed(row: KeyRow) -> bytes:
     numbers = (row.workspace_id, row.limits)
     if not 0 < row.key_id <= _U32_MAX or not all(0 <= number <= _U32_MAX for number in numbers):
         raise ValueError(f"a key row is out of range: {row}")
-    if not 0 <= row.expires_at_s <= _U64_MAX:
+    if not all(0 <= number <= _U64_MAX for number in (row.expires_at_s, row.allowed)):
         raise ValueError(f"a key row is out of range: {row}")
-    return _COPY.pack(row.key_id, row.workspace_id, row.expires_at_s, row.state, row.limits)
+    return _COPY.pack(row.key_id, row.workspace_id, row.expires_at_s, row.state, row.limits, row.allowed)

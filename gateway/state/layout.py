@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from native_fastpath import RING_HEADER, ROW_HEADER
 
 MAGIC = int.from_bytes(b"SLUICE\x00\x01", "little")
-VERSION = 2  # count up with every change of a size, an order or a meaning
+VERSION = 4  # count up with every change of a size, an order or a meaning
 
 RECORD_BYTES = 416  # one settlement, see journal.py
 CHARGES_MAX = 24  # limits that one request is counted against: eight behind each of three anchors, see limits.py
@@ -27,6 +27,10 @@ LIMIT_BYTES = 128  # two cache lines, see limits.py
 UNDO_BYTES = 1408  # 32 of header and 56 for each row that one change can touch, in whole cache lines
 PATTERN_BYTES = 64
 PATTERNS_MAX = 56
+LANES_MAX = 8  # models that one credential is told apart for, see credentials.py
+LANE_BYTES = 96
+CREDENTIAL_BYTES = 64 + LANES_MAX * LANE_BYTES
+LEASE_BYTES = 128  # what one worker counts for one credential
 
 # Words of the header that change while the file is in use; the control plane or the supervisor writes them.
 DRAINING_AT = 1024
@@ -37,7 +41,8 @@ PATTERN_GENERATION_AT = 1056  # counts the changes of the pattern table
 LIMITS_GENERATION_AT = 1064  # counts the changes of chains in the limit table
 
 _PAGE = 4096
-_HEADER = struct.Struct("=10Q")  # magic, version, total size, identity, keys, slots, rows, ring, limits, record bytes
+# Magic, version, total size, identity, keys, slots, rows, ring, limits, credentials, record bytes.
+_HEADER = struct.Struct("=11Q")
 HEADER_STRUCT_BYTES = _HEADER.size
 
 
@@ -54,6 +59,7 @@ class Layout:
     rows_per_slot: int = 2048
     ring_capacity: int = 8192
     limits_capacity: int = 4 * 65536
+    credentials_capacity: int = 512
 
     def __post_init__(self) -> None:
         powers = (self.keys_capacity, self.ring_capacity)
@@ -63,6 +69,8 @@ class Layout:
             raise ValueError("slots must be 1 to 1024, rows_per_slot 1 to 2^20")
         if not 2 <= self.limits_capacity <= 1 << 20:
             raise ValueError("limits_capacity must be 2 to 2^20")
+        if not 1 <= self.credentials_capacity <= 1 << 12:
+            raise ValueError("credentials_capacity must be 1 to 2^12")
 
     @property
     def workers_at(self) -> int:
@@ -101,8 +109,16 @@ class Layout:
         return _page_up(self.undo_at + (self.slots + 1) * UNDO_BYTES)
 
     @property
-    def size(self) -> int:
+    def credentials_at(self) -> int:
         return _page_up(self.patterns_at + PATTERNS_MAX * PATTERN_BYTES)
+
+    @property
+    def leases_at(self) -> int:
+        return _page_up(self.credentials_at + self.credentials_capacity * CREDENTIAL_BYTES)
+
+    @property
+    def size(self) -> int:
+        return _page_up(self.leases_at + self.slots * self.credentials_capacity * LEASE_BYTES)
 
     def worker_at(self, slot: int) -> int:
         return self.workers_at + self._slot(slot) * WORKER_BYTES
@@ -122,10 +138,23 @@ class Layout:
         """The undo log of a slot's owner; the one behind the last slot's is the control plane's."""
         return self.undo_at + (slot if slot == self.slots else self._slot(slot)) * UNDO_BYTES
 
+    def credential_at(self, row: int) -> int:
+        return self.credentials_at + self._credential(row) * CREDENTIAL_BYTES
+
+    def lease_at(self, slot: int, row: int) -> int:
+        """What a slot's owner counts for a credential."""
+        return self.leases_at + (self._slot(slot) * self.credentials_capacity + self._credential(row)) * LEASE_BYTES
+
     def header(self, identity: int) -> bytes:
         """The fixed part of the header. `identity` tells one incarnation of the file from the next."""
-        counts = (self.keys_capacity, self.slots, self.rows_per_slot, self.ring_capacity, self.limits_capacity)
-        return _HEADER.pack(MAGIC, VERSION, self.size, identity, *counts, RECORD_BYTES)
+        counts = (self.keys_capacity, self.slots, self.rows_per_slot, self.ring_capacity)
+        more = (self.limits_capacity, self.credentials_capacity)
+        return _HEADER.pack(MAGIC, VERSION, self.size, identity, *counts, *more, RECORD_BYTES)
+
+    def _credential(self, row: int) -> int:
+        if not 0 <= row < self.credentials_capacity:
+            raise IndexError(f"credential {row} of {self.credentials_capacity}")
+        return row
 
     def _slot(self, slot: int) -> int:
         if not 0 <= slot < self.slots:

@@ -34,6 +34,7 @@ import tempfile
 from pathlib import Path
 
 from gateway.state.counters import CounterTable
+from gateway.state.credentials import CredentialTable
 from gateway.state.inflight import InflightTable
 from gateway.state.journal import Journal
 from gateway.state.keys import KeyTable
@@ -59,7 +60,7 @@ class SharedFile:
     with it.
     """
 
-    __slots__ = ("counters", "identity", "inflight", "journal", "keys", "layout", "path", "region", "workers")
+    __slots__ = ("counters", "credentials", "identity", "inflight", "journal", "keys", "layout", "path", "region", "workers")
 
     def __init__(self, path: Path, layout: Layout, identity: int) -> None:
         self.path = path
@@ -68,6 +69,7 @@ class SharedFile:
         self.region = Region(path, layout.size)
         self.keys = KeyTable(self.region, layout)
         self.counters = CounterTable(self.region, layout)
+        self.credentials = CredentialTable(self.region, layout)
         self.inflight = InflightTable(self.region, layout)
         self.journal = Journal(self.region, layout)
         self.workers = WorkerTable(self.region, layout)

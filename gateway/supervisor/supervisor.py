@@ -93,9 +93,10 @@ class Supervisor:
 
 def run_control(settings: Settings) -> None:
     """The control plane's life, in its process."""
+    from gateway.console.console import Console
     from gateway.control.process import run
 
-    run(settings)
+    run(settings, Console)
 
 
 def run_simulator(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings, SettingsError, needs_restart, taken_over
 from gateway.state.shared import SharedFile
 from gateway.supervisor.child import POLL_S, READY_WAIT_S, Restarts, parent_lives
 
@@ -31,8 +31,6 @@ HEADER_READ_TIMEOUT_MS = 20_000
 START_TRIES = 3
 # How often a worker that should stop is told so; a draining one hears it more than once and goes on draining.
 REPEAT_S = 1.0
-# What the running processes have taken for good: sockets, places in the shared file, the directory itself.
-FIXED = ("host", "port", "workers", "data_dir")
 
 _log = structlog.get_logger()
 
@@ -164,15 +162,12 @@ class Workers(MPServer):
     def _replace_all(self, spawn_target: Any, target_loader: Any) -> Any:
         """A reload. Returns the loader for every worker from now on."""
         try:
-            settings = self._read_settings()
-            problems = needs_restart(self._settings, settings)
+            read = self._read_settings()
         except SettingsError as error:
-            problems = list(error.problems)
-        if problems:
-            _log.error("reload refused, nothing changed", problems=problems)
+            _log.error("reload refused, nothing changed", problems=list(error.problems))
             return target_loader
-        _log.info("reloading")
-        self._settings = settings
+        _log.info("reloading", needs_restart=needs_restart(self._settings, read))
+        settings = self._settings = taken_over(self._settings, read)
         self.workers_kill_timeout = _kill_timeout_s(settings)
         self._on_settings(settings)
         loader = partial(load_worker, settings)
@@ -231,15 +226,6 @@ def _insist(crew: list[Process], stopped: threading.Event) -> None:
         for worker in crew:
             if worker.is_alive():
                 worker.terminate()
-
-
-def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """A line for each setting that differs and that a running gateway cannot change."""
-    return [
-        f"{name} was {getattr(old, name)} at start and is now {getattr(new, name)}: that needs a restart"
-        for name in FIXED
-        if getattr(old, name) != getattr(new, name)
-    ]
 
 
 def load_worker(settings: Settings) -> Any:

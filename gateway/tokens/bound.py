@@ -81,15 +81,15 @@ def _table(family: Family) -> bytes:
 TABLES = {family: _table(family) for family in Family}
 
 
-def fast_bound(body: bytes, family: Family | str) -> int:
-    """Tokens that a request body hardly exceeds, from a sample of its bytes; at least 1. Raises ValueError for no family."""
-    table = TABLES[Family(family)]
+def fast_bound(body: bytes, family: Family) -> int:
+    """Tokens that a request body hardly exceeds, from a sample of its bytes; at least 1."""
+    table = TABLES[family]
     fixed = FRAME_TOKENS + (TOOL_PROMPT_TOKENS_MAX if len(body) > SEARCH_BYTES_MAX or b'"tools"' in body else 0)
     weight, sampled, blob = weigh(body, table, WINDOWS, WINDOW_BYTES)
     attached = 0
     if blob:
         text, blobs = _apart(body)
-        attached = len(blobs) * IMAGE_TOKENS_MAX[Family(family)]
+        attached = len(blobs) * IMAGE_TOKENS_MAX[family]
         if blobs and b"application/pdf" in text:
             attached += sum(size // PAGE_BYTES + 1 for size in blobs) * (PAGE_TEXT_TOKENS + PAGE_IMAGE_TOKENS_MAX)
         body = text

@@ -11,7 +11,7 @@ from gateway.catalog.providers import Provider
 from gateway.upstream.transport.question import NoAnswerError, status_of
 
 TIMEOUT_S = 5.0
-_PATHS = {"anthropic": "/v1/models", "openai_chat": "/models", "openai_responses": "/models"}
+LIST_PATHS = {"anthropic": "/v1/models", "openai_chat": "/models", "openai_responses": "/models"}
 
 
 class Verdict(Enum):
@@ -34,18 +34,21 @@ class Finding:
 
 def ask(provider: Provider, credential: int, timeout_s: float = TIMEOUT_S) -> Finding:
     """Asks with the credential at this place of the provider's pool. Blocks for up to `timeout_s`."""
-    secret = provider.credentials[credential].reveal()
-    if provider.dialect == "anthropic":
-        headers = {"x-api-key": secret, "anthropic-version": "2023-06-01"}
-    else:
-        headers = {"authorization": f"Bearer {secret}"}
-    if not secret:
-        headers = {}
-    path = provider.test_path or _PATHS[provider.dialect]
+    path = provider.test_path or LIST_PATHS[provider.dialect]
     try:
-        status = status_of(provider.origin, path, {**dict(provider.headers), **headers}, timeout_s)
+        status = status_of(provider.origin, path, headers_of(provider, credential), timeout_s)
     except NoAnswerError as error:
         return Finding(Verdict.UNREACHABLE, failure=str(error))
     if status in (401, 403):
         return Finding(Verdict.REFUSED, status)
     return Finding(Verdict.TAKEN if status == 200 else Verdict.UNCLEAR, status)
+
+
+def headers_of(provider: Provider, credential: int) -> dict[str, str]:
+    """The headers of a question asked with the credential at this place of the provider's pool."""
+    secret = provider.credentials[credential].reveal()
+    if not secret:
+        return dict(provider.headers)
+    if provider.dialect == "anthropic":
+        return {**dict(provider.headers), "x-api-key": secret, "anthropic-version": "2023-06-01"}
+    return {**dict(provider.headers), "authorization": f"Bearer {secret}"}

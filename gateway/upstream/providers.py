@@ -1,9 +1,9 @@
 """Upstreams as a worker sees them: a provider, the connections to it and the lines that open it.
 
-Owns the turn of credentials. Refuses to know what is asked of the upstream.
+Refuses to know what is asked of the upstream, and which of its credentials is used: that is the pool's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.catalog.providers import Provider
 from gateway.core.clock import Clock
@@ -13,6 +13,7 @@ from gateway.upstream.transport.origin import Origin
 
 # What is shorter is a placeholder for an upstream that asks for no key; to take it out of texts would only mangle them.
 SECRET_BYTES_MIN = 8
+TOLD = b"x-gateway-provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,8 @@ class Upstream:
     connections: Connections
     head_lines: tuple[bytes, ...]
     secrets: tuple[bytes, ...]  # what must never reach a client: credentials and host
+    told: tuple[bytes, bytes]  # the header that names it to a client
     own_headers: frozenset[bytes] = frozenset()  # names set by configuration, which a client's own give way to
-    _turn: int = field(default=0)
-
-    def next_credential(self) -> int:
-        """Index of the credential for the next request; they take turns."""
-        turn, self._turn = self._turn, (self._turn + 1) % len(self.head_lines)
-        return turn
 
     def __repr__(self) -> str:
         return f"<Upstream {self.name} {self.connections!r}>"
@@ -71,6 +67,7 @@ def upstream_of(provider: Provider, limits: Limits, clock: Clock) -> Upstream:
             connect_timeout_s=limits.connect_timeout_s,
         ),
         head_lines=tuple(lines + _credential_line(provider.dialect, secret) for secret in secrets),
+        told=(TOLD, provider.name.encode("ascii")),
         secrets=(*(secret for secret in secrets if len(secret) >= SECRET_BYTES_MIN), *hosts),
         own_headers=frozenset(name.lower().encode("ascii") for name, _ in provider.headers),
     )

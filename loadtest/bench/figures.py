@@ -6,6 +6,7 @@ a change of the machine's mood meets all targets alike; ratios and differences a
 From rounds to rows is pure, and tested without a socket.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from loadtest.bench.rounds import Load, Round
 from loadtest.bench.spread import Spread, differences, median, percentile, ratios, spread
 from loadtest.bench.targets import Target
 
+REST_S = 5.0  # before a worker counts as idle
 SMALL_BYTES = 2048
 LARGE_BYTES = 400_000
 NO_NGINX = "nginx is not installed or was left out"
@@ -205,8 +207,9 @@ def prompt_figure(small: Rounds, large: Rounds, subject: str) -> Figure:
 
 
 def measure_idle(load: Load, target: Target) -> list[accounting.Memory]:
-    """P7: memory of each of a target's workers, idle, but after it has worked: what first use adds is in it."""
+    """P7: memory of each of a target's workers, idle for a while, but after it has worked: what first use adds is in it."""
     load.calls(target, connections=50, window_s=0.5, warm_s=0.1, body_bytes=SMALL_BYTES)
+    time.sleep(REST_S)
     return worker_memory(target)
 
 

@@ -130,3 +130,18 @@ def test_keys_of_a_workspace_and_of_a_plan(run: Run) -> None:
     several = run("keys", "mint", "--name", "many", "--workspace", "blue", "--plan", "max-5x", "--count", "2")
     assert (several.exit_code, "one key at a time" in several.stderr) == (1, True)
     assert [one["scope"] for one in rows(run("keys", "limits", str(one["id"]), "--json"))] == ["plan", "plan"]
+
+
+def test_a_key_with_a_list_of_models(run: Run) -> None:
+    minted = row(run("keys", "mint", "--name", "a", "--models", "opus, gpt-4*", "--json"))
+    key_id = str(minted["id"])
+    assert minted["models"] == ["opus", "gpt-4*"]
+    assert "opus, gpt-4*" in run("keys", "show", key_id).stdout
+    assert run("keys", "allow", key_id, "haiku").stdout == f"{key_id} (a) may use haiku\n"
+    assert row(run("keys", "show", key_id, "--json"))["models"] == ["haiku"]
+    assert row(run("keys", "allow", key_id, "all", "--json"))["models"] == []
+    assert run("keys", "show", key_id).stdout.split("models")[1].split()[0] == "all"
+    assert run("keys", "allow", key_id, "opos").exit_code == 2
+    assert run("keys", "mint", "--name", "b", "--models", "opus,").exit_code == 2
+    wrong = run("keys", "allow", "key_0000000000000000000000", "opus")
+    assert (wrong.exit_code, "no key" in wrong.stderr) == (1, True)

@@ -10,7 +10,7 @@ import pytest
 from gateway.settings import DEFAULTS
 from gateway.simulator import SimulatorProcess
 from gateway.simulator.truth import Truth
-from tests.serving import Gateway, serving, upstream
+from tests.serving import Gateway, forgive_all, serving, upstream
 
 SECRET = "sk-ant-upstream-secret"
 GOLDEN = Path(__file__).parents[1] / "golden" / "anthropic"
@@ -55,3 +55,9 @@ def other_house() -> Iterator[House]:
         variables |= {"DEEPSEEK_API_KEY": SECRET, "DEEPSEEK_UPSTREAM_URL": f"{sim.url}/v1"}
         with serving(variables, workers=2) as gateway:
             yield House(gateway, sim, gateway.mint()[0])
+
+
+@pytest.fixture(autouse=True)
+def forgiven() -> None:
+    """What an upstream did in one test is not held against it in the next."""
+    forgive_all()

@@ -1,5 +1,6 @@
 """Anthropic's own SDK through the gateway: every way to write the base URL, the credential and the version."""
 
+import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from anthropic.types import MessageParam, ToolParam
 
 from tests.contracts.conftest import House
+from tests.serving import forgive_all
 
 MODEL = "claude-sonnet-5-5"
 HELLO: list[MessageParam] = [{"role": "user", "content": "hello there"}]
@@ -71,6 +73,21 @@ def test_models(client: anthropic.Anthropic) -> None:
     first = client.models.retrieve(models[0].id)
     assert (first.type, first.id) == ("model", models[0].id)
     assert first.display_name
+    # What the upstream says of its model comes through.
+    capabilities = client.models.retrieve("claude-sonnet-5-5").capabilities
+    assert capabilities is not None
+    assert capabilities.thinking.types.adaptive.supported
+
+
+def test_models_for_claude_code(house: House) -> None:
+    """B1: it asks for a thousand at once, without a version when it has a token, and gives up after three seconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", house.gateway.port, timeout=3)
+    connection.request("GET", "/v1/models?limit=1000", headers={"authorization": f"Bearer {house.key}"})
+    rows = json.loads(connection.getresponse().read())["data"]
+    connection.close()
+    (row,) = [row for row in rows if row["id"] == MODEL]
+    assert row["display_name"] == "Claude Sonnet 5.5"
+    assert "fast" in [row["id"] for row in rows]
 
 
 def test_models_by_pages(client: anthropic.Anthropic) -> None:
@@ -93,6 +110,7 @@ def test_errors_are_those_of_the_upstream(client: anthropic.Anthropic) -> None:
     """Its text and its status, under its own request id, as the class an application catches."""
     for status, kind in ((400, anthropic.BadRequestError), (429, anthropic.RateLimitError), (529, anthropic.OverloadedError)):
         script = {"x-simulate": f"status={status};message=so it is;retry_after=7"}
+        forgive_all()
         with pytest.raises(kind) as caught:
             client.messages.create(model=MODEL, max_tokens=5, messages=HELLO, extra_headers=script)
         assert caught.value.status_code == status

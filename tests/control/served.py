@@ -20,6 +20,13 @@ from gateway import settings
 from gateway.control.process import run
 run(settings.load(None, os.environ, data_dir=sys.argv[1]))
 """
+WITH_CONSOLE = """
+import os, sys
+from gateway import settings
+from gateway.console.console import Console
+from gateway.control.process import run
+run(settings.load(None, os.environ, data_dir=sys.argv[1], **dict(word.split("=", 1) for word in sys.argv[2:])), Console)
+"""
 
 
 def short_dir() -> tempfile.TemporaryDirectory[str]:
@@ -30,7 +37,7 @@ def short_dir() -> tempfile.TemporaryDirectory[str]:
 class ControlPlane:
     """`python -c` of `process.run`. Standard output (the request log) and error go to files."""
 
-    def __init__(self, data_dir: Path, **environ: str) -> None:
+    def __init__(self, data_dir: Path, *, start: str = START, options: tuple[str, ...] = (), **environ: str) -> None:
         self.paths = Paths(data_dir)
         self.out = data_dir / "out.log"
         self.err = data_dir / "err.log"
@@ -39,7 +46,7 @@ class ControlPlane:
         }
         with self.out.open("ab") as out, self.err.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(data_dir)],
+                [sys.executable, "-c", start, str(data_dir), *options],
                 stdout=out,
                 stderr=err,
                 env=inherited | environ,

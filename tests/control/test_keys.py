@@ -4,12 +4,14 @@ import orjson
 import pytest
 
 from gateway.control import keys, orders
+from gateway.control.allow_lists import ModelsOrder
 from gateway.control.desk import Desk
 from gateway.control.keys import Keys, Minted, Order, OrderError, RotationOrder
 from gateway.control.store import keys as rows
 from gateway.core.clock import ManualClock
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.layout import Layout
+from gateway.state.limits import FIRST_PATTERN_BIT, ClassMasks
 from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
 from tests.control.office import PEPPER, Office, breaking_off, shipped_plans
@@ -75,6 +77,8 @@ def test_an_unknown_id_is_refused_and_only_an_id_is_repeated(office: Office, wro
     {"name": ""}, {"name": "x" * 101}, {"name": "a\nb"}, {"name": "a\x1b[2J"}, {"name": " a"}, {"name": "a\u202eb"}, {"name": 5},
     {"count": 0}, {"count": 501}, {"count": True}, {"count": 1.5}, {"rpm": 0}, {"rpm": -1}, {"rpm": 10**16}, {"rpm": "5"},
     {"budget_usd": "-1"}, {"budget_usd": "1e9"}, {"budget_usd": "nan"}, {"budget_usd": "0.0000000001"}, {"budget_usd": 5},
+    {"models": ["opos"]}, {"models": ["a b*"]}, {"models": [""]}, {"models": ["x" * 64 + "*"]}, {"models": ["gpt-4*"] * 33},
+    {"models": "opus"}, {"models": [5]},
     {"workspace": ""}, {"workspace": "\x00"}, {"plan": "\x7f"}, {"expires_at_s": -1}, {"unknown": 1},
 ])  # fmt: skip
 def test_an_order_that_makes_no_sense_mints_nothing(office: Office, changes: dict[str, object]) -> None:
@@ -259,3 +263,68 @@ def test_what_is_durable_goes_live_whatever_happens_in_between(office: Office) -
     assert all(row is not None and row.limits for row in rows)
     assert len(office.shared.keys) == len(desk.keys.page()) == len(minted) > 10
     assert not office.store.lags
+
+
+def allowed(office: Office, minted: Minted) -> int:
+    row = office.shared.keys.find(minted.record.digest)
+    assert row is not None
+    return row.allowed
+
+
+def test_a_list_of_models_is_live_at_once_and_after_a_restart(office: Office) -> None:
+    held = keys_of(office)
+    [minted] = held.mint(Order(name="me", models=("opus", "gpt-4*", "opus")))
+    assert minted.record.models == ("opus", "gpt-4*")
+    masks = ClassMasks(office.shared.region, office.shared.layout)
+    bits = allowed(office, minted)
+    assert [bool(bits & masks.of(*one)) for one in (("gpt-4o", "other"), ("claude-opus-5", "opus"), ("gpt-5", "other"))] == [
+        True, True, False,
+    ]  # fmt: skip
+    changed = held.allow(minted.record.public_id, ModelsOrder(models=("haiku", "*mini")))
+    assert held.view(changed)["models"] == ["haiku", "*mini"]
+    assert allowed(office, minted) == 1 << 3 | 1 << FIRST_PATTERN_BIT + 1
+    held = office.renewed().keys
+    assert allowed(office, minted) == 1 << 3 | 1 << FIRST_PATTERN_BIT
+    assert held.find(minted.record.public_id).models == ("haiku", "*mini")
+    held.allow(minted.record.public_id, ModelsOrder(models=("all", "haiku")))
+    assert allowed(office, minted) == 0
+
+
+def test_keys_of_a_line_share_their_list(office: Office) -> None:
+    held = keys_of(office)
+    [old] = held.mint(Order(name="me", models=("opus",)))
+    new = held.rotate(old.record.public_id, RotationOrder(grace_s=60))
+    assert allowed(office, new) == allowed(office, old) == 1 << 1
+    held.allow(new.record.public_id, ModelsOrder(models=("haiku",)))
+    assert allowed(office, new) == allowed(office, old) == 1 << 3
+    held.revoke(old.record.public_id)
+    for wrong in (old.record.public_id, "key_0000000000000000000000"):
+        with pytest.raises(OrderError):
+            held.allow(wrong, ModelsOrder(models=()))
+    with pytest.raises(OrderError, match="unknown model class"):
+        held.allow(new.record.public_id, ModelsOrder(models=("opos",)))
+    assert allowed(office, new) == 1 << 3
+
+
+def test_a_pattern_keeps_its_place_as_long_as_a_key_in_force_names_it(office: Office) -> None:
+    held = keys_of(office)
+    lists = [tuple(f"m{number}-*" for number in range(start, start + 28)) for start in (0, 28)]
+    first, second = (held.mint(Order(name="a", models=models))[0] for models in lists)
+    before = [allowed(office, first), allowed(office, second)]
+    assert before[0] | before[1] == 2**64 - 2**FIRST_PATTERN_BIT
+    for act in (
+        lambda: held.mint(Order(name="b", models=("one-more-*",))),
+        lambda: held.allow(first.record.public_id, ModelsOrder(models=("one-more-*",))),
+        lambda: held.mint(keys.read_order(b'{"name": "c", "limits": [{"metric": "concurrency", "amount": 1, "class": "x*"}]}')),
+    ):
+        with pytest.raises(OrderError, match="in use by limits and keys"):
+            act()
+    assert [allowed(office, first), allowed(office, second)] == before
+    assert len(held.page()) == 2
+    held.revoke(first.record.public_id)
+    [third] = held.mint(Order(name="b", models=("one-more-*",)))
+    assert allowed(office, third) & before[0]
+    assert allowed(office, second) == before[1]
+    masks = ClassMasks(office.shared.region, office.shared.layout)
+    assert masks.of("one-more-x", "other") & allowed(office, third)
+    assert not masks.of("m0-x", "other") & allowed(office, third)

@@ -2,10 +2,11 @@ from gateway.control.permissions import INTERNAL, PERMISSIONS, RELAYED, TRUSTED,
 
 
 def test_roles_are_in_order() -> None:
-    assert [role.word for role in sorted(Role)] == ["viewer", "admin", "owner"]
+    assert [role.word for role in sorted(Role)] == ["viewer", "member", "admin", "owner"]
     assert [Access[role.name].least_role for role in Role] == list(Role)
     assert [access for access in Access if access.least_role is None] == [
         Access.PUBLIC,
+        Access.FORM,
         Access.SCRAPE,
         Access.SOCKET,
         Access.WORKER,
@@ -15,7 +16,7 @@ def test_roles_are_in_order() -> None:
 def test_every_access_has_its_sockets() -> None:
     assert set(Access) == RELAYED | TRUSTED | INTERNAL
     assert not RELAYED & INTERNAL
-    assert {Access.SOCKET} == TRUSTED - RELAYED
+    assert {Access.SOCKET, Access.PERSON} == TRUSTED - RELAYED
 
 
 def test_whoever_looks_only_looks() -> None:
@@ -26,5 +27,7 @@ def test_whoever_looks_only_looks() -> None:
             assert access not in (Access.PUBLIC, Access.SCRAPE, Access.VIEWER), key
         if "admin_keys" in path:
             assert access in (Access.OWNER, Access.SOCKET), key
+        if "/accounts" in path and "ledger" not in path:
+            assert access in (Access.OWNER, Access.PERSON), key
     assert PERMISSIONS["POST /admin/v1/admin_keys"] is Access.SOCKET
     assert {PERMISSIONS["POST /admin/v1/credits"], PERMISSIONS["POST /admin/v1/credits/{id}/refund"]} == {Access.OWNER}

@@ -21,6 +21,7 @@ from gateway.state.keys import KeyRow, KeyState
 from gateway.state.layout import Layout
 from gateway.state.pepper import load_pepper
 from gateway.state.shared import SharedFile
+from gateway.upstream.course import Budget
 
 LAYOUT = Layout(keys_capacity=64, slots=2, rows_per_slot=64, ring_capacity=4096, limits_capacity=4096)
 KEY = "sk-test-caller"
@@ -122,8 +123,9 @@ class Client:
 class House:
     """One worker and what a test asks it."""
 
-    def __init__(self, worker: Worker, shared: SharedFile, upstream_url: str) -> None:
+    def __init__(self, worker: Worker, shared: SharedFile, upstream_url: str, *, forgives: bool) -> None:
         self.worker = worker
+        self.forgives = forgives
         self.shared = shared
         self.upstream_url = upstream_url
         self.calls = Calls(worker, _no_probes)
@@ -139,8 +141,9 @@ class House:
         return await self.ask(Client(said), path=path, x_simulate=script)
 
     def scope(
-        self, body_bytes: int | None, *, method: str = "POST", path: str = "/v1/messages", **headers: str
+        self, body_bytes: int | None, *, method: str = "POST", path: str = "/v1/messages", query: str = "", **headers: str | None
     ) -> dict[str, Any]:
+        """What the server tells of a request; a header that is None is left out."""
         lines = {
             "host": "gateway.test",
             "x-api-key": KEY,
@@ -156,13 +159,15 @@ class House:
             "method": method,
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "http_version": "1.1",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items() if value is not None],
         }
 
     async def ask(self, client: Client, *, timeout_s: float = 10.0, **more: Any) -> Client:
         """Answers one call of `client`, whose pieces are the body."""
+        if self.forgives:
+            self.forgive()
         scope = self.scope(sum(map(len, client.pieces)), **more)
         async with asyncio.timeout(timeout_s):
             await self.calls(scope, client.receive, client.send)
@@ -171,6 +176,16 @@ class House:
     async def simulated(self, script: str, *, stream: bool = True, **more: Any) -> Client:
         """One Messages call under a script of the simulator."""
         return await self.ask(Client(conversation(stream=stream)), x_simulate=script, **more)
+
+    def forgive(self) -> None:
+        """Forgets what upstreams did: whatever is out is well again."""
+        for pool in self.worker.pools.values():
+            lanes = list(pool._lanes.values())
+            places = [pool._provider_state_at, *(credential.state_at for credential in pool._credentials)]
+            places += [lane.provider_state_at for lane in lanes]
+            places += [seat.state_at for lane in lanes for seat in lane.seats]
+            for place in places:
+                pool.region.store(place, 0)
 
     def settled(self) -> list[Settlement]:
         """The journal's records since the last look."""
@@ -188,7 +203,8 @@ class House:
 
     def assert_nothing_held(self) -> None:
         assert self.worker.rows.count == 0
-        assert self.connections.out == 0
+        assert all(upstream.connections.out == 0 for upstream in self.worker.upstreams.values())
+        assert all(one.in_flight == 0 for pool in self.worker.pools.values() for one in pool._credentials)
         assert self.worker.watch.live == 0
 
 
@@ -210,26 +226,38 @@ def question(text: str = ASKED, **more: Any) -> bytes:
 
 @asynccontextmanager
 async def house(
-    upstream_url: str, *, config: str = "", models: str = "", dialects: tuple[str, ...] = (), clock: Clock | None = None
+    upstream_url: str,
+    *,
+    config: str = "",
+    models: str = "",
+    providers: str = "",
+    dialects: tuple[str, ...] = (),
+    clock: Clock | None = None,
+    pooled: bool = False,
+    **variables: str,
 ) -> AsyncIterator[House]:
     """A worker whose one upstream is at `upstream_url`: Anthropic's, or one that speaks `dialects` of OpenAI's.
 
-    `config` and `models` are texts of the operator's files.
+    `config`, `models` and `providers` are texts of the operator's files, `variables` more of the environment. Unless `pooled`,
+    every call is tried once and no call is held against a later one, for tests of what becomes of an answer.
     """
     with tempfile.TemporaryDirectory(prefix="house-", dir="/tmp") as folder:
         files = Path(folder, "config")
-        providers = PROVIDER.format(dialects[0], list(dialects[1:]), upstream_url) if dialects else ""
+        if dialects:
+            providers = PROVIDER.format(dialects[0], list(dialects[1:]), upstream_url)
         _write(files, {"gateway.toml": config, "models.toml": models, "providers.toml": providers})
-        environ = {"ANTHROPIC_UPSTREAM_URL": upstream_url, "ANTHROPIC_API_KEY": SECRET}
+        environ = {"ANTHROPIC_UPSTREAM_URL": upstream_url, "ANTHROPIC_API_KEY": SECRET} | variables
         choices = settings.load(files, environ, data_dir=Path(folder, "d"))
         os.makedirs(choices.paths.run_dir)
         shared = SharedFile.create(choices.paths.shared_map, LAYOUT)
         pepper = load_pepper(choices.paths.pepper)
         shared.keys.put(pepper.digest(KEY), KeyRow(KEY_ID, 1, KeyState.ACTIVE, 0))
         worker = Worker.open(choices, clock)
+        if not pooled:
+            worker.budget = Budget(0.0)
         worker.watch.start()
         try:
-            yield House(worker, shared, upstream_url)
+            yield House(worker, shared, upstream_url, forgives=not pooled)
         finally:
             worker.close()
             shared.close()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.catalog.prices import Rate
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.dataplane.amounts import Budget, Worst, used, worst_case
+from gateway.dataplane.amounts import Budget, Worst, dearer, used, worst_case
 from gateway.state.limits import NOTHING, Amounts, Metric
 from gateway.tokens.families import Family
 
@@ -108,3 +108,10 @@ def test_every_ending_counts_by_its_rule(outcome: Outcome, billed: bool, counted
 def test_least_never_passes_full(body: bytes, max_tokens: int, stream: bool) -> None:
     found = worst(body, max_tokens=max_tokens, stream=stream)
     assert all(0 <= least <= full for least, full in zip(found.least, found.full, strict=True))
+
+
+def test_the_dearer_of_two_terms_is_held() -> None:
+    one = Worst((0, 1, 10, 50, 60, 900, 1, 1000), (0, 1, 10, 1, 11, 30, 1, 1000), 20)
+    other = Worst((0, 1, 12, 40, 52, 950, 1, 200), (0, 1, 12, 1, 13, 20, 1, 200), 10)
+    assert dearer(one, other) == Worst((0, 1, 12, 50, 60, 950, 1, 1000), (0, 1, 12, 1, 13, 30, 1, 1000), 20)
+    assert dearer(one, one) == one

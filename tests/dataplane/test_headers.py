@@ -23,6 +23,7 @@ def upstream(**changes: object) -> Upstream:
         "dialect": "anthropic",
         "speaks": frozenset(("anthropic",)),
         "path_cut": 0,
+        "told": (b"x-gateway-provider", b"anthropic"),
         "base_path": b"/base",
         "connections": Connections(Origin.unix(""), SystemClock(), max_open=1, idle_s=1.0, connect_timeout_s=1.0),
         "head_lines": (b"host: up\r\nx-api-key: one\r\n", b"host: up\r\nx-api-key: two\r\n"),
@@ -84,8 +85,10 @@ def test_the_operators_headers_win() -> None:
 
 def test_control_head_keeps_credentials() -> None:
     pairs = [(b"host", b"h"), (b"authorization", b"Bearer k"), (b"connection", b"close"), (b"transfer-encoding", b"chunked")]
-    head = headers.control_head(exchange("GET", "/metrics"), b"a=b", pairs, 0)
-    assert head == b"GET /metrics?a=b HTTP/1.1\r\nhost: h\r\nauthorization: Bearer k\r\ncontent-length: 0\r\n\r\n"
+    pairs.append((b"x-sluice-peer", b"10.0.0.1"))  # only the worker's own word counts
+    head = headers.control_head(exchange("GET", "/metrics"), b"a=b", pairs, b"192.0.2.7", 0)
+    lines = [b"GET /metrics?a=b HTTP/1.1", b"host: h", b"authorization: Bearer k", b"x-sluice-peer: 192.0.2.7"]
+    assert head == b"\r\n".join([*lines, b"content-length: 0", b"", b""])
 
 
 @pytest.mark.parametrize(

@@ -114,23 +114,6 @@ def test_a_reset_beyond_all_calendars_has_no_date() -> None:
     assert told[b"anthropic-ratelimit-requests-limit"] == b"5"
 
 
-@pytest.mark.parametrize(
-    ("ns", "text"),
-    [
-        (0, "0ms"),
-        (1, "1ms"),
-        (119_000_001, "120ms"),
-        (1_000_000_000, "1s"),
-        (1_500_000_000, "1.5s"),
-        (86_400_000_000, "1m26.4s"),
-        (360_000_000_000, "6m0s"),
-        (7_205_300_000_000, "2h0m5s"),
-    ],
-)
-def test_spans(ns: int, text: str) -> None:
-    assert standing.span(ns) == text
-
-
 @given(st.integers(-(2**63), 2**63), st.integers(0, 2**63 - 1))
 def test_no_clock_breaks_it(wall_ns: int, reset_ns: int) -> None:
     standing.headers((1, 1, reset_ns) * 4, wall_ns)

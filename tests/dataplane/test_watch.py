@@ -1,6 +1,7 @@
 """Watch: the ends that nobody announces, on a clock that the test moves."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -163,3 +164,149 @@ def test_the_workers_heart_beats() -> None:
         assert night.worker.shared.workers.heartbeat_ns(slot) == night.clock.monotonic_ns()
 
     run(beat)
+
+
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+async def stopped(call: "asyncio.Task[None]") -> None:
+    """Ends a call as a worker that stops does."""
+    call.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await call
+
+
+def pings_of(client: Client) -> int:
+    return client.body.count(PING)
+
+
+def test_a_silent_stream_is_pinged_every_15_seconds() -> None:
+    """R17: ten minutes after its last word the upstream is still waited for, and the client knows that we live."""
+
+    async def silent(night: Night) -> None:
+        client = Client(conversation(stream=True))
+        call = await night.begin(client, "text_tokens=9;hang_at=1500;count=body")
+        sent, quiet_s = len(client.frames), 0.0
+        for _ in range(598):
+            await night.pass_(0.5)
+            quiet_s = 0.0 if len(client.frames) > sent else quiet_s + 0.5
+            sent = len(client.frames)
+            assert quiet_s < 15
+        assert not call.done()
+        assert pings_of(client) == 22  # one of them is the upstream's own
+        await night.pass_(2)
+        await call
+        assert error_event(client.body) == {"type": "timeout_error", "message": "The upstream did not answer in time."}
+        assert night.worker.one_settled().fault is FaultKind.STALLED
+
+    run(silent)
+
+
+def test_what_was_held_back_goes_out_with_the_first_ping() -> None:
+    """R17: `message_start` waits for content, but not longer than the client may be left alone."""
+
+    async def held(night: Night) -> None:
+        client = Client(conversation(stream=True))
+        call = await night.begin(client, "text_tokens=9;hang_at=600;count=body")
+        assert not client.frames
+        await night.pass_(13)
+        assert not client.frames
+        await night.pass_(1.5)
+        assert client.body.startswith(b"event: message_start\n")
+        assert client.body.endswith(PING)
+        await stopped(call)
+        assert night.worker.one_settled().ttft_us is None
+
+    run(held)
+
+
+def test_before_the_first_event_a_comment_is_the_sign_of_life() -> None:
+    async def nothing(night: Night) -> None:
+        client = Client(conversation(stream=True))
+        call = await night.begin(client, "hang_at=10;count=body")
+        await night.pass_(14)
+        assert (client.status, client.body) == (200, b": ping\n\n")
+        await stopped(call)
+
+    run(nothing)
+
+
+def test_nothing_is_sent_before_the_upstream_has_answered_at_all() -> None:
+    """A status cannot be taken back; nor is an answer pinged that is no stream."""
+
+    async def no_head(night: Night) -> None:
+        for script, stream in (("hang_at=0", True), ("hang_at=20;count=body", False)):
+            client = Client(conversation(stream=stream))
+            call = await night.begin(client, script)
+            await night.pass_(60)
+            assert not client.frames
+            await stopped(call)
+
+    run(no_head)
+
+
+class Drip:
+    """An upstream whose stream begins, and brings another piece whenever the test says so."""
+
+    def __init__(self, first: bytes) -> None:
+        self.first = first
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + self.first)
+        self.writer = writer
+
+    async def say(self, piece: bytes) -> None:
+        assert self.writer is not None
+        self.writer.write(piece)
+        await self.writer.drain()
+        await asyncio.sleep(0.001)
+
+
+BEGUN = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":3}}}\n\n'
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}\n\n'
+)
+WORD = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"b"}}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("pieces", "ends_after_s"),
+    [
+        ([PING], 300),  # the upstream lives and says nothing
+        ([WORD[place : place + 1] for place in range(len(WORD) - 1)], 300),  # a byte now and then, never an event
+        ([WORD], 3600),  # as busy as can be
+    ],
+    ids=["pings", "bytes", "words"],
+)
+def test_what_is_no_progress_and_the_hard_limit(pieces: list[bytes], ends_after_s: int) -> None:
+    """R17: pings only, one byte at a time, and an answer without an end."""
+
+    async def main() -> None:
+        drip = Drip(BEGUN)
+        clock = ManualClock(wall_ns=1_800_000_000_000_000_000, monotonic_ns=5_000_000_000)
+        server = await asyncio.start_server(drip.serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, house(url, config=CONFIG + "call_limit_s = 3600\n", clock=clock) as worker:
+            worker.worker.watch.stop()
+            client = Client(conversation(stream=True))
+            scope = worker.scope(sum(map(len, client.pieces)))
+            call = asyncio.ensure_future(worker.calls(scope, client.receive, client.send))
+            while not client.frames:  # noqa: ASYNC110 -- bounded by the test's own deadline
+                await asyncio.sleep(0.001)
+            passed_s, step_s = 0, 10
+            while not call.done() and passed_s <= ends_after_s + step_s:
+                await drip.say(pieces[(passed_s // step_s) % len(pieces)])
+                clock.advance(step_s)
+                passed_s += step_s
+                worker.worker.watch.sweep(clock.monotonic_ns())
+                await asyncio.sleep(0)
+            await asyncio.wait_for(call, 5)
+            assert abs(passed_s - ends_after_s) <= 2 * step_s
+            assert worker.one_settled().fault is FaultKind.STALLED
+            assert error_event(client.body) is not None
+            assert drip.writer is not None
+            drip.writer.close()
+
+    asyncio.run(main())

@@ -1,9 +1,15 @@
-"""A real HTTP server that answers every call with given bytes, for the official SDKs to read."""
+"""A real HTTP server that answers every call with given bytes, and the official SDKs that read them.
+
+Reading certificates takes an SDK longer than everything else in a test of plain HTTP, so these read none.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+
+import anthropic
+import openai
 
 
 @contextmanager
@@ -31,3 +37,15 @@ def answering(body: bytes, *, stream: bool, status: int = 200, headers: list[tup
         finally:
             server.shutdown()
             thread.join()
+
+
+def anthropic_sdk(url: str) -> anthropic.Anthropic:
+    """Anthropic's, for the server at this URL."""
+    http = anthropic.DefaultHttpxClient(verify=False, trust_env=False)
+    return anthropic.Anthropic(api_key="k", base_url=url, max_retries=0, http_client=http)
+
+
+def openai_sdk(url: str) -> openai.OpenAI:
+    """OpenAI's, for the server at this URL."""
+    http = openai.DefaultHttpxClient(verify=False, trust_env=False)
+    return openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, http_client=http)

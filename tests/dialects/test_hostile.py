@@ -16,6 +16,7 @@ from gateway.core.profile import DEFAULTS
 from gateway.dialects.losses import Losses
 from gateway.dialects.sse import Parser
 from gateway.dialects.translation import CODECS
+from tests import torture
 from tests.golden.translated import write
 
 ODD = st.one_of(
@@ -202,9 +203,10 @@ def test_the_documents_themselves_are_fine(client: str, upstream: str, document:
     assert orjson.loads(CODECS[upstream].write_request(conversation, "served", DEFAULTS[upstream], losses).body)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(("client", "upstream", "document"), REQUESTS, ids=lambda value: value if isinstance(value, str) else "")
 @given(changes=CHANGES)
-@settings(max_examples=700)
+@settings(max_examples=torture.rounds(100, 10_000))
 def test_requests(client: str, upstream: str, document: Any, changes: list[tuple[int, Any]]) -> None:
     losses = Losses(client)
     body, refused = b"{}", None
@@ -230,9 +232,10 @@ def ids(case: tuple[str, str, Path]) -> str:
     return f"{case[0]}-{case[2].name}"
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("case", BODIES, ids=ids)
 @given(changes=CHANGES)
-@settings(max_examples=20)
+@settings(max_examples=torture.rounds(20, 1000))
 def test_answers(case: tuple[str, str, Path], changes: list[tuple[int, Any]]) -> None:
     client, upstream, path = case
     exchange = write.translation(client, upstream)
@@ -243,9 +246,10 @@ def test_answers(case: tuple[str, str, Path], changes: list[tuple[int, Any]]) ->
     assert exchange.usage.input_tokens >= 0
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("case", SOURCES, ids=ids)
 @given(at=st.integers(0, 100), changes=CHANGES)
-@settings(max_examples=8)
+@settings(max_examples=torture.rounds(4, 200))
 def test_streams(case: tuple[str, str, Path], at: int, changes: list[tuple[int, Any]]) -> None:
     client, upstream, path = case
     events = Parser().feed(path.read_bytes())

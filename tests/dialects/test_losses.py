@@ -1,7 +1,9 @@
 """Nothing is lost silently: every field of a request is carried, refused by name, or listed."""
 
 import copy
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from openai.types.chat import completion_create_params
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.profile import DEFAULTS
-from gateway.dialects.losses import IDLE, NAMES_SHOWN_MAX, Losses
+from gateway.dialects.losses import IDLE, NAMES_SHOWN_MAX, REFUSED, Losses
 from gateway.dialects.translation import CODECS
 from tests.dialects.shapes import LEAF_NUMBER, LEAF_TEXT, TEXT, Field, Walk, schema_of
 
@@ -22,6 +24,8 @@ HEADERS = {"betas", "workspace_id", "user_profile_id"}
 # What does not go to the upstream: the name that is asked for, and what is about the form of the answer. Both decide what the
 # answer looks like, and the tests of that look at them.
 ABOUT_THE_ANSWER = {("model",), ("stream_options", "include_usage")}
+# What a client may say although it is done in any case: upstream, path, value.
+ANYWAY = {("openai_responses", "thinking.display", "summarized")}
 
 
 def outcome(document: Document, client: str, upstream: str) -> tuple[bytes, tuple[str, ...], Fault | None]:
@@ -56,6 +60,8 @@ def is_told(field: Field, client: str, upstream: str, complete: Callable[[Docume
         return True
     idle = IDLE[client].get(".".join(field.path), ())
     if field.value in idle or [field.value] in idle or (*field[:1], field.value) == (("stream",), False):
+        return True
+    if (upstream, ".".join(field.path), field.value) in ANYWAY:
         return True
     other = outcome(complete(copy.deepcopy(field.without)), client, upstream)
     return other[0] != body
@@ -96,14 +102,21 @@ def complete_openai(document: Document) -> Document:
     return document
 
 
+# What clients may say, by the SDKs' own types. Responses requests have a walk of their own, in openai_responses/test_losses.py.
+SAID = {
+    "anthropic": ("anthropic", message_create_params.MessageCreateParamsNonStreaming, complete_anthropic),
+    "anthropic-beta": ("anthropic", beta_message_create_params.MessageCreateParamsNonStreaming, complete_anthropic),
+    "openai_chat": ("openai_chat", completion_create_params.CompletionCreateParamsNonStreaming, complete_openai),
+}
 CASES = [
-    (message_create_params.MessageCreateParamsNonStreaming, "anthropic", "openai_chat", complete_anthropic),
-    (beta_message_create_params.MessageCreateParamsNonStreaming, "anthropic", "openai_chat", complete_anthropic),
-    (completion_create_params.CompletionCreateParamsNonStreaming, "openai_chat", "anthropic", complete_openai),
+    pytest.param(kind, client, upstream, complete, id=f"{name}-{upstream}")
+    for name, (client, kind, complete) in SAID.items()
+    for upstream in CODECS
+    if upstream != client
 ]
 
 
-@pytest.mark.parametrize(("kind", "client", "upstream", "complete"), CASES, ids=["anthropic", "anthropic-beta", "openai_chat"])
+@pytest.mark.parametrize(("kind", "client", "upstream", "complete"), CASES)
 def test_every_field_is_carried_refused_or_listed(kind: object, client: str, upstream: str, complete: Any) -> None:
     walk = Walk(schema_of(kind))
     silent: dict[str, Any] = {}
@@ -153,6 +166,17 @@ def test_values_that_ask_for_nothing_are_no_loss(field: str, value: object) -> N
     assert outcome(document, "openai_chat", "anthropic")[1:] == ((), None)
 
 
+def test_an_odd_form_without_a_schema_and_an_odd_display_are_listed() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "tide", "strict": True}}
+    document = HELLO["openai_chat"] | {"response_format": form}
+    assert outcome(document, "openai_chat", "openai_responses")[1:] == (
+        ("response_format.json_schema.name", "response_format.json_schema.strict"),
+        None,
+    )
+    document = HELLO["anthropic"] | {"thinking": {"type": "adaptive", "display": "updates"}}
+    assert outcome(document, "anthropic", "openai_responses")[1:] == (("thinking.display",), None)
+
+
 def test_fields_nobody_has_heard_of_are_listed() -> None:
     losses = Losses("anthropic")
     block = {"type": "text", "text": "a", "glow": 1}
@@ -176,3 +200,53 @@ def test_the_header_is_bounded() -> None:
     assert losses.header().count(b",") == NAMES_SHOWN_MAX
     assert losses.header().endswith(b", and-5-more")
     assert Losses("anthropic").header() == b""
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+HELLO: dict[str, Document] = {
+    "anthropic": {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "a"}]},
+    "openai_chat": {"model": "m", "messages": [{"role": "user", "content": "a"}]},
+    "openai_responses": {"model": "m", "input": "a"},
+}
+# Refused as it is read, in words of its own, whatever the upstream is.
+REFUSED_EARLY = {"anthropic": set(), "openai_chat": set(), "openai_responses": {"previous_response_id"}}
+EXAMPLES: Document = {
+    "cache_control": {"type": "ephemeral"},
+    "speed": "fast",
+    "top_k": 5,
+    "max_tool_calls": 3,
+    "text.verbosity": {"verbosity": "low"},
+    "truncation": "auto",
+    "frequency_penalty": 0.5,
+    "presence_penalty": 0.5,
+    "logprobs": True,
+    "store": True,
+    "verbosity": "low",
+}
+
+
+def told(page: str, heading: str) -> dict[str, set[str]]:
+    """The words in backticks in the second column of the table of dialects under this heading, by dialect."""
+    table = page.partition(f"| dialect | {heading} |\n|---|---|\n")[2].partition("\n\n")[0]
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    return {name.strip("`"): set(re.findall(r"`([^`]+)`", words)) for name, words in cells}
+
+
+def test_the_readme_lists_what_is_refused() -> None:
+    assert told(README, "refused") == {name: fields.keys() | REFUSED_EARLY[name] for name, fields in REFUSED.items()}
+    assert told(README.replace("`mcp_servers`, ", ""), "refused") != told(README, "refused")
+    for dialect, fields in REFUSED_EARLY.items():
+        for field in fields:
+            fault = outcome(HELLO[dialect] | {field: "resp_1"}, dialect, "anthropic")[2]
+            assert fault is not None
+            assert fault.param == field
+
+
+def test_the_examples_of_the_readme_are_left_out_and_named() -> None:
+    examples = told(README, "left out and named")
+    assert examples.keys() == CODECS.keys()
+    for client, fields in examples.items():
+        upstream = "openai_chat" if client == "anthropic" else "anthropic"
+        for field in fields:
+            document = HELLO[client] | {field.partition(".")[0]: EXAMPLES.get(field, {"zq": 1})}
+            assert outcome(document, client, upstream)[1:] == ((field,), None), field

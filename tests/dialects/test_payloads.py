@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.dialects.payloads import Payloads, parse
+from gateway.dialects.payloads import Payloads, object_in, parse
 from gateway.dialects.sse import OverlongEvent, Parser
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").rglob("*.sse"))
@@ -61,3 +61,8 @@ def test_half_characters(payload: bytes, value: object) -> None:
 def test_what_is_no_json(payload: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse(payload)
+
+
+def test_the_object_of_a_payload() -> None:
+    assert object_in(b'{"a": 1}') == {"a": 1}
+    assert [object_in(payload) for payload in (b"", b"[1]", b"{", b"[DONE]", b'"{}"')] == [{}] * 5

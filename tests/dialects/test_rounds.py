@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import openai
 import orjson
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from gateway.core.usage import Usage
 from gateway.dialects.conversation import Block, Conversation, RedactedThinking, Reply, Spent, Text, Thinking, ToolUse
 from gateway.dialects.openai_chat import assistant, message
 from gateway.dialects.translation import Translation
-from tests.dialects.answering import answering
+from tests.dialects.answering import answering, openai_sdk
 from tests.golden.anthropic.write import block, call, delta, end, start, stop, text, usage, written
 
 Json = dict[str, Any]
@@ -42,7 +41,7 @@ def exchange(document: Json, client: str, upstream: str, profile: Profile | None
 
 def spoken_by_openai(body: bytes, *, stream: bool) -> Json:
     """The assistant's message as OpenAI's SDK holds it, ready to be sent back."""
-    with answering(body, stream=stream) as url, openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as sdk:
+    with answering(body, stream=stream) as url, openai_sdk(url) as sdk:
         asked: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
         if not stream:
             completion: Any = sdk.chat.completions.create(**asked)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.simulator.process import SimulatorProcess
 from tests.faults.town import Town
-from tests.serving import serving, upstream
+from tests.serving import forgive_all, serving, upstream
 
 SLOW_HEADS = 40
 CONFIG = "body_timeout_s = 1.5\nhead_timeout_s = 20\nidle_timeout_s = 20\n"
@@ -29,3 +29,9 @@ def slow_heads(town: Town) -> Iterator[tuple[float, list[socket.socket]]]:
     yield time.monotonic(), sockets
     for sock in sockets:
         sock.close()
+
+
+@pytest.fixture(autouse=True)
+def forgiven() -> None:
+    """What an upstream did in one test is not held against it in the next."""
+    forgive_all()

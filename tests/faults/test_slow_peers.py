@@ -125,4 +125,3 @@ def test_slow_heads_are_closed(town: Town, slow_heads: tuple[float, list[socket.
     for sock in sockets:
         sock.settimeout(max(0.1, began_s + HEAD_DEADLINE_S - time.monotonic()))
         read_all(sock)  # raises TimeoutError if it stays open
-    assert time.monotonic() - began_s < HEAD_DEADLINE_S

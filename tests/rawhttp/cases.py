@@ -11,7 +11,7 @@ from dataclasses import dataclass
 BODY = json.dumps({"model": "claude-sonnet-5", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}).encode()
 CHUNKED_BODY = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
 IDENTITY = b"x-api-key: KEY\r\nanthropic-version: 2023-06-01\r\ncontent-type: application/json\r\nx-request-tag: TAG\r\n"
-HIDDEN = b"GET /v1/models HTTP/1.1\r\nhost: gateway\r\n%b\r\n" % IDENTITY.replace(b"TAG", b"hidden")
+HIDDEN = b"GET /v1/files HTTP/1.1\r\nhost: gateway\r\n%b\r\n" % IDENTITY.replace(b"TAG", b"hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +240,10 @@ def targets() -> Iterator[Case]:
         b"/v1/complete",
         b"/admin/v1/nothing",
         b"/internal/count_tokens",
-        b"/",
         b"///",
     ):
         yield Case(f"target {target!r}", post(target=target), (404,))
+    yield Case("target b'/'", post(target=b"/"), (405,))  # a page
     # A caller's key opens no admin path, however it is written.
     for target in (
         b"/admin/v1/keys",

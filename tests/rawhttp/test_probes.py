@@ -51,7 +51,6 @@ CLOSED = [
     "/v1/Organizations/users",
     "/nothing",
     "/v2/messages",
-    "/",
 ]
 
 
@@ -137,7 +136,10 @@ def test_every_path_of_the_upstream_asks_for_a_key(house: House, path: str) -> N
         assert status == 401
         assert json.loads(body)["error"]["type"] == "authentication_error"
         assert json.loads(body)["request_id"] == headers["request-id"]
-    ask(house, method, path, payload, x_request_tag=path, x_api_key=house.key, **own)
+    status, _, _ = ask(house, method, path, payload, x_request_tag=path, x_api_key=house.key, **own)
+    if path == "/v1/models":  # answered by a worker
+        assert status == 200
+        return
     records = house.upstream.wait_truth(lambda records: any(record.tag == path for record in records))
     assert "uninvited" not in {record.tag for record in records}
 

@@ -33,6 +33,14 @@ EXPECTED: dict[str, tuple[str | None, list[str], int]] = {
     "stream_unicode": ("end_turn", ["text"], 44),
     "stream_web_search": ("end_turn", ["text", "server_tool_use", "web_search_tool_result", "text"], 188),
 }
+# What Anthropic never sends, and no client has to understand.
+BROKEN = (
+    "stream_error_midway",
+    "stream_one_event_too_many",
+    "stream_thinking_in_text",
+    "stream_two_starts",
+    "stream_unknown_index",
+)
 
 
 def _writer() -> Any:
@@ -49,7 +57,7 @@ def test_the_files_are_what_the_writer_writes() -> None:
 
 
 def test_every_stream_is_expected_to_do_something() -> None:
-    assert sorted([*EXPECTED, "stream_error_midway"]) == STREAMS
+    assert sorted([*EXPECTED, *BROKEN]) == STREAMS
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ from gateway.state.journal import Settlement
 from gateway.state.layout import Layout
 from gateway.state.shared import SharedFile
 
-SMALL = Layout(keys_capacity=64, slots=4, rows_per_slot=8, ring_capacity=16, limits_capacity=128)
+SMALL = Layout(keys_capacity=64, slots=4, rows_per_slot=8, ring_capacity=16, limits_capacity=128, credentials_capacity=8)
 ROOT = Path(gateway.__file__).parent.parent
 
 

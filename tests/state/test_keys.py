@@ -48,7 +48,7 @@ def test_putting_the_same_row_again_changes_nothing(shared: SharedFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [KeyRow(2**32 - 1, 2**32 - 1, KeyState.REVOKED, 2**64 - 1, 2**32 - 1), KeyRow(1, 0, KeyState.ACTIVE, 0)]
+    "row", [KeyRow(2**32 - 1, 2**32 - 1, KeyState.REVOKED, 2**64 - 1, 2**32 - 1, 2**64 - 1), KeyRow(1, 0, KeyState.ACTIVE, 0)]
 )
 def test_the_largest_and_smallest_rows_fit(shared: SharedFile, row: KeyRow) -> None:
     shared.keys.put(DIGEST, row)
@@ -64,6 +64,8 @@ def test_the_largest_and_smallest_rows_fit(shared: SharedFile, row: KeyRow) -> N
         KeyRow(1, 1, KeyState.ACTIVE, 0, -1),
         KeyRow(1, 1, KeyState.ACTIVE, 0, 2**32),
         KeyRow(1, 1, KeyState.ACTIVE, -1),
+        KeyRow(1, 1, KeyState.ACTIVE, 0, 0, 2**64),
+        KeyRow(1, 1, KeyState.ACTIVE, 0, 0, -1),
     ],
 )
 def test_rows_out_of_range_are_refused(shared: SharedFile, row: KeyRow) -> None:
@@ -84,6 +86,19 @@ def test_a_full_table_says_so_and_keeps_what_it_has(shared: SharedFile) -> None:
     assert [row and row.key_id for row in found] == [99, *range(2, 57)]
     assert worker.keys.find(DIGEST) is None
     assert len(worker.keys) == 56
+
+
+def test_the_bits_that_keys_in_force_name(shared: SharedFile) -> None:
+    digests = [bytes([number]) + bytes(31) for number in range(4)]
+    for number, digest in enumerate(digests):
+        shared.keys.put(digest, KeyRow(number + 1, 1, KeyState.ACTIVE, 0, 0, 1 << 60 + number))
+    shared.keys.put(digests[1], KeyRow(2, 1, KeyState.ACTIVE, 0, 0, 0b110))
+    shared.keys.revoke(digests[2])
+    shared.keys.replace(
+        {digest: KeyRow(9, 1, KeyState.ACTIVE, 0, 0, 1 << 60) for digest in digests[:1]}
+        | {digests[1]: KeyRow(2, 1, KeyState.ACTIVE, 0, 0, 0b110), digests[2]: KeyRow(3, 1, KeyState.REVOKED, 0, 0, 1 << 62)}
+    )
+    assert shared.keys.allowed_bits() == 1 << 60 | 0b110
 
 
 def test_cleared_rows_are_gone_for_who_had_them_and_can_come_back(shared: SharedFile) -> None:

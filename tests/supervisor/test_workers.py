@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import cast
 
 from gateway import settings
+from gateway.settings import FIXED, needs_restart, taken_over
 from gateway.state.layout import Layout
 from gateway.state.workers import WorkerSlot
-from gateway.supervisor.workers import FIXED, needs_restart
 from native_fastpath import Region
 
 
@@ -18,6 +18,7 @@ def test_only_what_the_running_processes_hold_needs_a_restart() -> None:
     assert needs_restart(old, replace(old, drain_timeout_s=1.0, body_max_bytes=5000, providers=())) == []
     changed = replace(old, host="::1", port=1, workers=3, data_dir=Path("/d"))
     assert [line.partition(" ")[0] for line in needs_restart(old, changed)] == list(FIXED)
+    assert taken_over(old, replace(changed, drain_timeout_s=1.0)) == replace(old, drain_timeout_s=1.0)
     assert needs_restart(old, replace(old, port=9)) == ["port was 8080 at start and is now 9: that needs a restart"]
 
 

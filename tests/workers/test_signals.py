@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.core.outcome import Outcome
+from gateway.settings import Paths
 from loadtest.processes import free_port, healthy, running, wait_until
 from tests.serving import GATEWAY, Gateway, environment, serving
 from tests.workers.clients import WHOLE, Ending, call, lives, outcomes, streams, wait_for, workers
@@ -206,8 +208,37 @@ def test_settings_that_cannot_be_read_change_nothing(reloaded: Gateway, text: st
     refused_with(reloaded, text, problem)
 
 
-def test_what_needs_a_restart_is_said(reloaded: Gateway) -> None:
-    refused_with(reloaded, 'host = "127.0.0.2"\n', "host was 127.0.0.1 at start and is now 127.0.0.2: that needs a restart")
+def test_what_needs_a_restart_is_said_and_the_rest_is_taken(reloaded: Gateway) -> None:
+    [key] = reloaded.mint()
+    before, seen = workers(reloaded.data_dir), len(reloaded.log.read_text())
+    settings_file(reloaded).write_text('host = "127.0.0.2"\nbody_max_bytes = 1024\n')
+    os.kill(reloaded.pid, signal.SIGHUP)
+    wait_for(lambda: workers(reloaded.data_dir).isdisjoint(before), "new workers")
+    wait_for(lambda: len(workers(reloaded.data_dir)) == 2, "both workers")
+    assert "host was 127.0.0.1 at start and is now 127.0.0.2: that needs a restart" in reloaded.log.read_text()[seen:]
+    assert asyncio.run(call(reloaded.port, key, text="x" * 2000)) == 413
+
+
+def test_an_administrator_can_order_a_reload(reloaded: Gateway) -> None:
+    """Validated whole before anybody is told; the answer says what stays."""
+    [key] = reloaded.mint()
+    transport = httpx.HTTPTransport(uds=str(Paths(reloaded.data_dir).admin_sock))
+    with httpx.Client(transport=transport, base_url="http://gateway", timeout=30) as client:
+        before = workers(reloaded.data_dir)
+        settings_file(reloaded).write_text("body_max_bytes = 'many'\n")
+        refused = client.post("/admin/v1/reload")
+        assert refused.status_code == 400
+        assert "gateway.toml:1: `body_max_bytes` must be a whole number" in refused.json()["error"]["message"]
+        assert workers(reloaded.data_dir) == before
+        settings_file(reloaded).write_text('host = "127.0.0.2"\nbody_max_bytes = 4096\n')
+        taken = client.post("/admin/v1/reload")
+    assert (taken.status_code, taken.json()) == (
+        202,
+        {"needs_restart": ["host was 127.0.0.1 at start and is now 127.0.0.2: that needs a restart"]},
+    )
+    wait_for(lambda: workers(reloaded.data_dir).isdisjoint(before), "new workers")
+    wait_for(lambda: len(workers(reloaded.data_dir)) == 2, "both workers")
+    assert asyncio.run(call(reloaded.port, key, text="x" * 2000)) == 200
 
 
 def refused_with(gateway: Gateway, text: str, problem: str) -> None:

@@ -1,8 +1,8 @@
 """Askers: who stands behind a request to the admin interface.
 
-Two ways lead in. Whoever can open the admin socket owns the data directory and may do everything. Over the network an admin key
+Three ways lead in. Whoever can open the admin socket owns the data directory and may do everything. Over the network an admin key
 says who it is, as `x-api-key` or `Authorization: Bearer`, by the same rule as a caller's key: the first decides when both are
-keys of ours. What an asker may then do stands in PERMISSIONS.
+keys of ours. People log in to the console, which asks in their name. What an asker may then do stands in PERMISSIONS.
 """
 
 import re
@@ -19,22 +19,28 @@ CREDENTIAL_CHARS_MAX = 512  # longer than any key anyone mints
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks. `name` stands in the log and in front of idempotency keys: an admin key's id, or `socket`."""
+    """Who asks. `name` stands in the log and in front of idempotency keys: the id of an admin key or account, or `socket`.
+
+    `shown` is what people call this asker; `person` is one who logged in."""
 
     name: str
     role: Role
+    shown: str = ""
+    person: bool = False
 
     def check(self, access: Access) -> None:
         """Raises Fault FORBIDDEN unless this asker may."""
         least = access.least_role
         if self is SOCKET:
             return
-        if least is None or self.role < least:
-            needed = "the admin socket" if least is None else f"an admin key with the role {least.word}"
-            raise Fault(FaultKind.FORBIDDEN, f"Your admin key ({self.role.word}) may not do this: it takes {needed}.")
+        own = "account" if self.person else "admin key"
+        kind = "account" if access is Access.PERSON else own
+        if least is None or self.role < least or (access is Access.PERSON and not self.person):
+            needed = "the admin socket" if least is None else f"an {kind} with the role {least.word}"
+            raise Fault(FaultKind.FORBIDDEN, f"Your {own} ({self.role.word}) may not do this: it takes {needed}.")
 
 
-SOCKET = Asker("socket", Role.OWNER)
+SOCKET = Asker("socket", Role.OWNER, "command line")
 
 
 def identify(headers: Mapping[str, str], admin_keys: AdminKeys) -> Asker:
@@ -48,7 +54,7 @@ def identify(headers: Mapping[str, str], admin_keys: AdminKeys) -> Asker:
         if credential and len(credential) <= CREDENTIAL_CHARS_MAX:
             record = admin_keys.find(credential.encode("latin-1", "replace"))
             if record is not None:
-                return Asker(record.public_id, Role[record.role.upper()])
+                return Asker(record.public_id, Role[record.role.upper()], record.name)
     if x_api_key:
         raise Fault(FaultKind.UNAUTHENTICATED, "invalid x-api-key")
     raise Fault(FaultKind.UNAUTHENTICATED, "Invalid bearer token" if authorization else "x-api-key header is required")

@@ -5,7 +5,7 @@ command line without a gateway both come here, so they refuse the same things in
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
@@ -17,7 +17,9 @@ from gateway.control.admin.askers import Asker
 from gateway.control.admin.endpoint import Call, Endpoint
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.reading import read_body, read_query
+from gateway.control.changes import about
 from gateway.control.orders import MissingError, OrderError
+from gateway.control.spans import SpanError
 from gateway.control.store import StoreError
 from gateway.control.usage import UsageError
 from gateway.core.faults import Fault, FaultKind
@@ -33,6 +35,7 @@ class Asked:
     body: bytes = b""
     version: str = ""
     once: str = ""  # the Idempotency-Key, or empty
+    resumed: str = ""  # the Last-Event-ID, or empty
 
     def __repr__(self) -> str:
         return f"<Asked by {self.asker.name}>"
@@ -55,7 +58,10 @@ def carry_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> R
     call = _call(endpoint, asked)
 
     def act() -> dict[str, Any]:
-        return {"body": msgspec.json.encode(endpoint.act(front, call)).decode()}
+        answer = endpoint.act(front, call)
+        if endpoint.changes:
+            note(front, endpoint, asked, answer)
+        return {"body": msgspec.json.encode(answer).decode()}
 
     with refusals("the database cannot be written; the log says why"):
         if endpoint.up_to_date:
@@ -65,6 +71,9 @@ def carry_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> R
             did = f"{endpoint.method} {endpoint.path.format(**asked.path)}"
             same = did.encode() + b"\0" + msgspec.json.encode(call.body)
             answer = front.repetition.once(asked.asker.name, asked.once, same, act)
+        elif endpoint.changes:
+            with front.store.transaction():
+                answer = act()
         else:
             answer = act()
     return Reply(endpoint.status, str(answer["body"]).encode())
@@ -74,7 +83,34 @@ async def find_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked)
     """An operation that has a connection of its own or needs none. Raises Fault."""
     call = _call(endpoint, asked)
     with refusals("the database cannot be read"):
-        return Reply(endpoint.status, msgspec.json.encode(await endpoint.act(front, call)))
+        answer = await endpoint.act(front, call)
+        if endpoint.changes:
+            await front.in_books(lambda: note(front, endpoint, asked, answer))
+        return Reply(endpoint.status, msgspec.json.encode(answer))
+
+
+def note(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked, answer: Any) -> None:
+    """Enters a change into the record of changes."""
+    shown = msgspec.to_builtins(answer)
+    front.changes.note(asked.asker.name, asked.asker.shown, endpoint.key, about(asked.path, shown))
+
+
+async def begin(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> AsyncIterator[bytes]:
+    """An operation whose answer comes in pieces, up to its first one. Raises Fault; what fails later breaks the answer off."""
+    call = _call(endpoint, asked)
+    with refusals("the database cannot be read"):
+        pieces = await endpoint.act(front, call)
+        first = await anext(pieces, b"")
+
+    async def all_pieces() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for piece in pieces:
+                yield piece
+        finally:
+            await pieces.aclose()
+
+    return all_pieces()
 
 
 @contextmanager
@@ -84,7 +120,7 @@ def refusals(database: str) -> Iterator[None]:
         yield
     except MissingError as error:
         raise Fault(FaultKind.MISSING, str(error)) from None
-    except (OrderError, UsageError) as error:
+    except (OrderError, SpanError, UsageError) as error:
         raise Fault(FaultKind.INVALID, str(error)) from None
     except StoreError:
         raise Fault(FaultKind.UNAVAILABLE, database, retry_after_s=5) from None
@@ -101,4 +137,4 @@ def find(endpoints: Iterable[Endpoint[Any, Any]], method: str, path: str) -> tup
 
 def _call(endpoint: Endpoint[Any, Any], asked: Asked) -> Call[Any, Any]:
     query, body = read_query(asked.query, endpoint.query), read_body(asked.body, endpoint.body)
-    return Call(asked.asker, asked.path, query, body, asked.version)
+    return Call(asked.asker, asked.path, query, body, asked.version, asked.resumed)

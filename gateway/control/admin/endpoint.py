@@ -33,6 +33,7 @@ class Call(Generic[B, Q]):
     query: Q
     body: B
     version: str = ""
+    resumed: str = ""  # what the last event of a stream that was cut off was called, or empty
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -56,9 +57,16 @@ class Endpoint(Generic[B, Q]):
     query: type[Q] = Nothing  # type: ignore[assignment]
     status: int = 200
     makes: bool = False  # takes an Idempotency-Key: sent twice, it makes one thing
+    tagged: bool = False  # its answer has an ETag, and whoever has that answer already is told so
+    streams: str = ""  # the media type of an answer that comes in pieces; `act` is a coroutine that returns an iterator of bytes
     up_to_date: bool = False  # needs all usage in the books: the journals are entered before, in a transaction of their own
 
     @property
     def key(self) -> str:
         """Its name in PERMISSIONS."""
         return f"{self.method} {self.path}"
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything, which is noted with who did it."""
+        return self.method != "GET"

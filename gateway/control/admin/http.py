@@ -1,23 +1,20 @@
 """The admin interface over HTTP: the same operations on the admin socket and on the network.
 
-Owns what HTTP adds: who asks, by which socket or which header; permission; a bounded body; which thread does the work; one log
-line for each change, which names the asker and the operation and nothing that was sent.
+Owns what HTTP adds: who asks, by which socket or which header, and a bounded body.
 """
 
-import asyncio
+import hashlib
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from typing import Any
 from urllib.parse import parse_qsl
 
-import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.control.admin import clerk
 from gateway.control.admin.askers import SOCKET, identify
-from gateway.control.admin.clerk import Asked
+from gateway.control.admin.asking import Asking
+from gateway.control.admin.clerk import Asked, Reply
 from gateway.control.admin.endpoint import Endpoint
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.reading import BODY_BYTES_MAX
@@ -27,6 +24,7 @@ from gateway.core.faults import Fault, FaultKind
 
 QUERY_PARAMETERS_MAX = 500
 ONCE_CHARS_MAX = 255
+EVENTS = "text/event-stream"
 # Answers hold names that anybody may have chosen: no browser shall take them for a page, and nobody shall keep them.
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 # A form on somebody's page can send these without asking first; no script of ours sends them.
@@ -36,9 +34,9 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plai
 class AdminSurface:
     """Endpoints as routes. `trusted`: these are for the admin socket, where nobody is asked for a key."""
 
-    def __init__(self, front: FrontDesk, books: Executor, *, trusted: bool) -> None:
+    def __init__(self, front: FrontDesk, asking: Asking, *, trusted: bool) -> None:
         self._front = front
-        self._books = books
+        self._asking = asking
         self._trusted = trusted
 
     def routes(self, endpoints: Iterable[Endpoint[Any, Any]], allowed: frozenset[Access]) -> list[Route]:
@@ -54,7 +52,7 @@ class AdminSurface:
 
     async def _answer(self, endpoint: Endpoint[Any, Any], request: Request) -> Response:
         asker = SOCKET if self._trusted else identify(request.headers, self._front.admin_keys)
-        asker.check(PERMISSIONS[endpoint.key])
+        asker.check(PERMISSIONS[endpoint.key])  # before the body is read
         asked = Asked(
             asker,
             request.path_params,
@@ -62,17 +60,27 @@ class AdminSurface:
             await _body(request),
             request.headers.get("anthropic-version", ""),
             _once(request) if endpoint.makes else "",
+            request.headers.get("last-event-id", "")[:ONCE_CHARS_MAX],
         )
-        if clerk.needs_writer(endpoint):
-            work = asyncio.get_running_loop().run_in_executor(self._books, clerk.carry_out, self._front, endpoint, asked)
-            # Shielded: a client that hangs up must not leave a change half known.
-            reply = await asyncio.shield(work)
-        else:
-            reply = await clerk.find_out(self._front, endpoint, asked)
-        if endpoint.method != "GET":
-            facts = {"by": asker.name, "did": endpoint.key, "status": reply.status, "request_id": request_id_of(request)}
-            structlog.get_logger().info("admin change", **facts)
+        if endpoint.streams == EVENTS and EVENTS not in request.headers.get("accept", ""):
+            # Whoever does not know that this never ends would wait for its end.
+            raise Fault(FaultKind.INVALID, f"accept: must name {EVENTS}, which this answers with")
+        if endpoint.streams:
+            pieces = await self._asking.begin(endpoint, asked)
+            return StreamingResponse(pieces, endpoint.status, media_type=endpoint.streams, headers=_HEADERS)
+        reply = await self._asking(endpoint, asked, request_id_of(request))
+        if endpoint.tagged:
+            return _tagged(request, reply)
         return Response(reply.body, reply.status, media_type="application/json", headers=_HEADERS)
+
+
+def _tagged(request: Request, reply: Reply) -> Response:
+    """The reply with its tag; nothing but that when the client has it already."""
+    tag = f'"{hashlib.blake2b(reply.body, digest_size=12).hexdigest()}"'
+    headers = _HEADERS | {"etag": tag, "cache-control": "private, no-cache"}
+    if tag in (given.strip().removeprefix("W/") for given in request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(reply.body, reply.status, media_type="application/json", headers=headers)
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

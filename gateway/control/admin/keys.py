@@ -1,6 +1,6 @@
 """Keys: mint, look at, rotate, revoke."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -8,7 +8,10 @@ from msgspec import Meta, Struct
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing, Page
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.limits import Limit
+from gateway.control.allow_lists import ModelsOrder
 from gateway.control.keys import Minted, Order, RotationOrder
+from gateway.control.orders import OrderError
+from gateway.control.permissions import Role
 from gateway.control.store import KeyRecord
 
 PAGE_KEYS_MAX = 1000
@@ -28,7 +31,8 @@ class Key(Struct, frozen=True, kw_only=True):
     """A key, without the key itself. Dates are ISO 8601 in UTC.
 
     `limits` are its own, without those of its plan and workspace; the usual ones stand beside them under their names, null where
-    they do not apply. `replaces` is the key that it was rotated from; one that was itself replaced works until `rotated_until`.
+    they do not apply. `models` are the classes and patterns of the models that it may use, all if there are none. `replaces` is
+    the key that it was rotated from; one that was itself replaced works until `rotated_until`.
     """
 
     id: str
@@ -43,6 +47,7 @@ class Key(Struct, frozen=True, kw_only=True):
     replaces: str | None
     rotated_until: str | None
     plan: str | None
+    models: list[str]
     rpm: int | None = None
     itpm: int | None = None
     otpm: int | None = None
@@ -65,9 +70,11 @@ class MintedKeys(Struct, frozen=True):
 
 
 class KeysQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose keys, and which part of the list: `workspace` is an id or a name."""
+    """Whose keys, and which part of the list: `workspace` is an id or a name, `search` a part of the keys' names."""
 
     workspace: str | None = None
+    search: Annotated[str, Meta(max_length=100)] = ""
+    order: Literal["oldest", "newest"] = "oldest"
     after: Annotated[int, Meta(ge=0, le=2**62)] = 0
     limit: Annotated[int, Meta(ge=1, le=PAGE_KEYS_MAX)] = 100
 
@@ -75,7 +82,7 @@ class KeysQuery(Struct, frozen=True, forbid_unknown_fields=True):
 def list_keys(front: FrontDesk, call: Call[Nothing, KeysQuery]) -> Page[Key]:
     desk, query = front.desk, call.query
     workspace = None if query.workspace is None else desk.workspaces.find(query.workspace)
-    records = desk.keys.page(query.after, query.limit, workspace)
+    records = desk.keys.page(query.after, query.limit, workspace, query.search, newest_first=query.order == "newest")
     more = str(records[-1].id) if len(records) == query.limit else None
     return Page([msgspec.convert(named(one), Key) for one in desk.keys.views(records)], more)
 
@@ -85,11 +92,20 @@ def show(front: FrontDesk, call: Call[Nothing, Nothing]) -> Key:
 
 
 def mint(front: FrontDesk, call: Call[Order, Nothing]) -> MintedKeys:
+    if call.asker.role < Role.ADMIN:
+        # A new workspace, or a plan that is not the workspace's own, gives away what nobody has granted.
+        workspace = front.desk.workspaces.find(call.body.workspace)
+        if call.body.plan not in (None, workspace.plan):
+            raise OrderError(f"as a {call.asker.role.word} you mint keys on the workspace's own plan")
     return MintedKeys([view_minted(front, one) for one in front.desk.keys.mint(call.body)])
 
 
 def rotate(front: FrontDesk, call: Call[RotationOrder, Nothing]) -> MintedKey:
     return view_minted(front, front.desk.keys.rotate(call.path["id"], call.body))
+
+
+def allow(front: FrontDesk, call: Call[ModelsOrder, Nothing]) -> Key:
+    return view(front, front.desk.keys.allow(call.path["id"], call.body))
 
 
 def revoke(front: FrontDesk, call: Call[Nothing, Nothing]) -> Key:
@@ -124,6 +140,14 @@ ENDPOINTS = (
         body=RotationOrder,
         status=201,
         makes=True,
+    ),
+    Endpoint(
+        "POST",
+        "/admin/v1/keys/{id}/models",
+        "Say which models a key may use: classes and patterns of names",
+        allow,
+        Key,
+        body=ModelsOrder,
     ),
     Endpoint("POST", "/admin/v1/keys/{id}/revoke", "Revoke a key in every worker at once", revoke, Key),
 )

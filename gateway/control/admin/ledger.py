@@ -99,6 +99,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     requests: int
     lots: int
     limits: int
+    figures: int
     differences: list[Difference]
 
 

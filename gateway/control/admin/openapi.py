@@ -76,7 +76,7 @@ def operation(row: Endpoint[Any, Any], body: Any, answer: Any, error: Any) -> di
         "tags": [_tag(row.path)],
         "parameters": [*_path_parameters(row.path), *_query_parameters(row.query), *([IDEMPOTENCY] if row.makes else [])],
         "responses": {
-            str(row.status): {"description": "Done.", "content": {"application/json": {"schema": answer}}},
+            str(row.status): {"description": "Done.", "content": {row.streams or "application/json": {"schema": answer}}},
             "default": {"description": "Refused.", "content": {"application/json": {"schema": error}}},
         },
     }

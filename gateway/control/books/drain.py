@@ -19,6 +19,7 @@ from gateway.control.books.entry import Pricing, Row, limit_and_window
 from gateway.control.books.ledger import Ledger
 from gateway.control.books.lines import LineWriter, RequestLog
 from gateway.control.books.orphans import Orphans
+from gateway.control.books.rollups import Rollups
 from gateway.control.books.sheet import SeenError, Sheet
 from gateway.control.limits import Limits
 from gateway.control.metrics import Tally
@@ -66,6 +67,7 @@ class Drain:
         self._log = log
         self._tally = tally
         self._mispriced_reported = 0
+        self.rollups = Rollups(store, pricing.prices)
         sequences = store.ring_sequences(shared.identity)
         for reader in shared.journal.readers:
             reader.skip_to(sequences.get(reader.slot, 0))
@@ -123,10 +125,10 @@ class Drain:
         assert not self._store.in_transaction, "the books are entered in a transaction of their own"
         sheet = Sheet(self._pricing, records, self._ledger.next_id())
         try:
-            corrections = sheet.enter(self._store, self._ledger, self._shared.identity, sequences)
+            corrections = sheet.enter(self._store, self._ledger, self.rollups, self._shared.identity, sequences)
         except SeenError:
             unseen = Sheet(self._pricing, self._unseen(records), self._ledger.next_id())
-            corrections = unseen.enter(self._store, self._ledger, self._shared.identity, sequences)
+            corrections = unseen.enter(self._store, self._ledger, self.rollups, self._shared.identity, sequences)
         self._limits.touch(sheet.limits)
         for kind, difference in corrections.items():
             self._limits.correct(*limit_and_window(kind), difference)

@@ -52,7 +52,7 @@ class Pricing:
     """The price list in force and the number under which the books name it."""
 
     def __init__(self, prices: PriceList, price_list_id: int) -> None:
-        self._prices = prices
+        self.prices = prices
         self._price_list_id = price_list_id
         self._price_list = _PRICE_LIST.pack(price_list_id)
 
@@ -81,7 +81,7 @@ class Pricing:
             raise ValueError("a settlement has negative figures")
         cost_nanodollars = 0
         if tokens:
-            rate = self._prices.rate(served or asked, started_ns)
+            rate = self.prices.rate(served or asked, started_ns)
             if rate is not None:
                 cost_nanodollars = rate.cost(Usage(fresh, read, written_5m, written_1h, output))
         charges = _charges_in(record) if len(record) > RECORD_BYTES and record[_COUNT_AT] else None

@@ -1,9 +1,9 @@
 """The sheet: what one transaction of the drain enters into the books.
 
 Requests are laid out by workspace, because each workspace gets one posting; charges are summed up by limit and window. Entering
-a sheet writes the request rows, the postings, what was used of limits, what was drawn from lots and how far the rings were read,
-all or nothing. It decides one thing about money: usage comes from the oldest lot that still holds something, and what no lot
-covers goes to the workspace's own account.
+a sheet writes the request rows, their sums in the rollups, the postings, what was used of limits, what was drawn from lots and
+how far the rings were read, all or nothing. It decides one thing about money: usage comes from the oldest lot that still holds
+something, and what no lot covers goes to the workspace's own account.
 
 Requests of one posting stand one behind the other in the table, so that whoever verifies the books reads them in one walk.
 """
@@ -27,6 +27,8 @@ from gateway.control.books.entry import (
     with_charges,
 )
 from gateway.control.books.ledger import Draft, Ledger, drawn
+from gateway.control.books.rollup import Rollup
+from gateway.control.books.rollups import Rollups
 from gateway.control.store import Connection, Store
 from gateway.control.store import credits as lot_rows
 from gateway.control.store import limits as limit_rows
@@ -94,7 +96,9 @@ class Sheet:
         """The limits that something was charged to."""
         return {limit_and_window(kind)[0] for kind in self._used}
 
-    def enter(self, store: Store, ledger: Ledger, file_id: int, sequences: Iterable[tuple[int, int]]) -> dict[int, int]:
+    def enter(
+        self, store: Store, ledger: Ledger, rollups: Rollups, file_id: int, sequences: Iterable[tuple[int, int]]
+    ) -> dict[int, int]:
         """Enters everything and how far each (slot, sequence) has been read.
 
         Returns what the shared file does not know yet: what is to be added to limits because the books count otherwise than the
@@ -102,9 +106,12 @@ class Sheet:
         """
         with store.transaction() as connection:
             corrections = self._reprice(connection)
+            rollup = Rollup()
             for page in self._pages.values():
                 if request_rows.insert(connection, page.rows) != len(page.rows):
                     raise SeenError
+                rollup.add(page.rows)
+            rollups.enter(connection, rollup)
             ledger.post(*[self._draft(connection, number, page, corrections) for number, page in self._pages.items()])
             limit_rows.add_used(connection, ((*limit_and_window(kind), amount) for kind, amount in self._used.items()))
             request_rows.set_ring_sequences(connection, file_id, sequences)

@@ -1,4 +1,4 @@
-"""Verifying the books: requests = postings = balances = limits, and what differs is named.
+"""Verifying the books: requests = postings = balances = limits = figures, and what differs is named.
 
 Two parts, because they need different things. `books` looks at one moment of the database, over a connection of its own, while
 the gateway goes on serving. `limit_rows` compares what the books say was used with the shared file, and belongs to the books'
@@ -94,5 +94,6 @@ def view(report: Report) -> dict[str, Any]:
         "requests": report.requests,
         "lots": report.lots,
         "limits": report.limits,
+        "figures": report.figures,
         "differences": [{"what": one.what, "which": one.which, "how": one.how} for one in report.differences],
     }

@@ -11,11 +11,13 @@ import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.control.books.entry import CHARGE, CHARGES, COST, facts_of, limit_and_window
 from gateway.control.books.ledger import CASH, EXPIRED, NO_REQUESTS, USAGE, Seal, entry_check_sum
+from gateway.control.books.proof_of_figures import ProofOfFigures
 from gateway.control.store import Connection, Posting, audit
 from gateway.control.store import credits as lot_rows
 from gateway.control.store import ledger as ledger_rows
@@ -42,6 +44,7 @@ class Report:
     requests: int = 0
     lots: int = 0
     limits: int = 0
+    figures: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -71,6 +74,7 @@ class Walk:
         self._connection = connection
         self._seal = seal
         self.report = Report()
+        self._figures = ProofOfFigures(connection)
         self._charges: defaultdict[int, int] = defaultdict(int)
         self._accounts: defaultdict[object, int] = defaultdict(int)
         self._moved: defaultdict[tuple[object, object, object], int] = defaultdict(int)  # kind, workspace, account
@@ -82,12 +86,17 @@ class Walk:
         self._balances()
         self._lots()
         self._used()
+        for which, how in self._figures.differences():
+            self.report.differs("figures", which, how)
+        self.report.figures = self._figures.compared
         return self.report
 
     def _runs(self) -> Iterator[Run]:
         before_ledger = audit.requests_before_ledger(self._connection)
         run: Run | None = None
         for rowid, *row in audit.requests(self._connection):
+            with suppress(*_SENSELESS):
+                self._figures.add(rowid, row)
             posting_id = row[-1]
             if posting_id is None and rowid <= before_ledger:
                 continue

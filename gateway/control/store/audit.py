@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.control.store import rollups
 from gateway.control.store.credits import SELECT as SELECT_LOTS
 from gateway.control.store.credits import Lot
 
@@ -55,4 +56,34 @@ def credit_limits(connection: sqlite3.Connection) -> Iterator[tuple[int, int, in
     """(limit_id, workspace_id, amount) of every limit in force that stands for credits."""
     return connection.execute(
         "SELECT id, workspace_id, amount FROM limits WHERE source = 'credits' AND removed_at_s IS NULL ORDER BY id"
+    )
+
+
+_LINE = (
+    f"sum({' + '.join(rollups.ENDINGS)}), sum({' + '.join(rollups.ENDINGS[2:])}), sum({' + '.join(rollups.TOKENS)}), "
+    "sum(cost_nanodollars)"
+)
+_FOUND = f"""
+(SELECT series_id, bucket, {", ".join(rollups.SUMS)} FROM rollup_{{level}}
+UNION ALL
+SELECT parent_id, bucket / {{minutes}}, {", ".join(rollups.SUMS)} FROM rollup_fresh JOIN rollup_parents USING (series_id))
+JOIN rollup_series ON id = series_id
+"""  # noqa: S608 (names of the store, here and below)
+
+
+def days_by_key(connection: sqlite3.Connection, first: int) -> Iterator[tuple[Any, ...]]:
+    """(day since 1970, key_id, workspace_id, requests, errors, tokens, cost) as the rollups have them, from a day on."""
+    return connection.execute(
+        f"SELECT bucket, key_id, workspace_id, {_LINE} FROM {_FOUND.format(level='days', minutes=1440)} "  # noqa: S608
+        "WHERE cube = ? AND bucket >= ? GROUP BY bucket, key_id, workspace_id",
+        (rollups.BY_KEY, first),
+    )
+
+
+def figures(connection: sqlite3.Connection, level: str, width: int, first: int) -> Iterator[tuple[Any, ...]]:
+    """(cube, number of `width` buckets of a level, requests, errors, tokens, cost) of the rollups, from a bucket on."""
+    return connection.execute(
+        f"SELECT cube, bucket / {width}, {_LINE} FROM {_FOUND.format(level=level, minutes=rollups.LEVELS[level])} "  # noqa: S608
+        "WHERE bucket >= ? GROUP BY 1, 2",
+        (first,),
     )

@@ -113,10 +113,24 @@ def has(connection: sqlite3.Connection, request_id: bytes, started_ns: int) -> b
     return found is not None
 
 
-def find(connection: sqlite3.Connection, request_id: bytes) -> RequestRow | None:
-    """A request by its id alone: a walk over the whole index, for a person who asks."""
-    row = connection.execute("SELECT * FROM requests WHERE request_id = ?", (request_id,)).fetchone()
+def find(connection: sqlite3.Connection, request_id: bytes, started_ns: int | None = None) -> RequestRow | None:
+    """A request by its id and start; by its id alone it is a walk over the whole index, for a person who asks."""
+    if started_ns is None:
+        row = connection.execute("SELECT * FROM requests WHERE request_id = ?", (request_id,)).fetchone()
+    else:
+        wanted = (started_ns, request_id)
+        row = connection.execute("SELECT * FROM requests WHERE (started_ns, request_id) = (?, ?)", wanted).fetchone()
     return None if row is None else RequestRow(*row)
+
+
+def entered_since(connection: sqlite3.Connection, cursor: int, limit: int) -> tuple[list[RequestRow], int]:
+    """The latest requests that were entered behind a cursor, the last one first, and the cursor behind them.
+
+    In order of entry, because a request is entered at its end: by its start it would be missed.
+    """
+    statement = "SELECT rowid, * FROM requests WHERE rowid > ? ORDER BY rowid DESC LIMIT ?"
+    rows = connection.execute(statement, (cursor, limit)).fetchall()
+    return [RequestRow(*row[1:]) for row in rows], rows[0][0] if rows else cursor
 
 
 def price_list_id(connection: sqlite3.Connection, version: str) -> int:

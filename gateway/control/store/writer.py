@@ -131,6 +131,11 @@ class Store:
         with self.reading() as connection:
             return keys.find(connection, public_id)
 
+    def key_of(self, digest: bytes) -> KeyRecord | None:
+        """The key with this keyed hash, in force or not."""
+        with self.reading() as connection:
+            return keys.find_by_digest(connection, digest)
+
     def keys(self, after_id: int = 0, limit: int = -1) -> list[KeyRecord]:
         """Keys in order of minting, those after `after_id`; a negative limit means all."""
         with self.reading() as connection:

@@ -4,8 +4,7 @@ Owns the end of a stream whose budget ends before the answer does: what still fi
 message says `stop_reason: "max_tokens"` with its usage, and it stops, so that a client has a whole message. Knows nothing of
 budgets. It stands before the usage tap, which then reads the closing events as if the upstream had sent them.
 
-What has been streamed is estimated as in a stream that was cut (`usage_tap.estimated_output_tokens`): no upstream tells before
-its end. Only streams whose hold did not cover all of `max_tokens` come here, so every event may be decoded; events that fit are
+Only streams whose hold did not cover all of `max_tokens` come here, so every event may be decoded; events that fit are
 framed anew with the same name and data.
 """
 
@@ -16,8 +15,9 @@ import orjson
 
 from gateway.core.usage import Usage
 from gateway.dialects import sse
+from gateway.dialects.allowance import Allowance
 from gateway.dialects.anthropic.reply import Missing, read_usage
-from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
+from gateway.dialects.payloads import object_in
 
 # Where the pieces of a content block carry their text.
 PIECES = ("text", "thinking", "partial_json", "data")
@@ -30,19 +30,12 @@ class Cap:
     """
 
     def __init__(self, output_tokens_max: int, revise: Callable[[Usage], int] | None = None) -> None:
-        self._tokens_max = output_tokens_max
+        self.allowance = Allowance(output_tokens_max)
         self._revise = revise
         self._parser = sse.Parser()
         self._open: list[int] = []
         self._usage: dict[str, Any] = {}
-        self._text_bytes = 0
-        self._deltas = 0
         self.reached = False
-
-    @property
-    def output_tokens(self) -> int:
-        """The estimate of what has gone on so far."""
-        return estimated_output_tokens(self._text_bytes, self._deltas)
 
     def feed(self, data: bytes) -> bytes:
         """The events that are complete with `data` and still fit, and the closing ones after the last that does.
@@ -63,7 +56,7 @@ class Cap:
         """The closing events, wherever the stream is."""
         self.reached = True
         # The upstream's own names for the input; null and nested figures stay as they were told.
-        usage = self._usage | {"output_tokens": self.output_tokens}
+        usage = self._usage | {"output_tokens": self.allowance.output_tokens}
         ends = [_frame("content_block_stop", index=index) for index in self._open]
         ends.append(_frame("message_delta", delta={"stop_reason": "max_tokens", "stop_sequence": None}, usage=usage))
         ends.append(_frame("message_stop"))
@@ -72,20 +65,16 @@ class Cap:
     def _fits(self, event: sse.Event) -> bool:
         if event.name not in (b"message_start", b"content_block_start", b"content_block_delta", b"content_block_stop"):
             return True
-        decoded = _decoded(event.data)
+        decoded = object_in(event.data)
         if event.name == b"content_block_delta":
-            size = _text_bytes(decoded.get("delta"))
-            if estimated_output_tokens(self._text_bytes + size, self._deltas + 1) > self._tokens_max:
-                return False
-            self._text_bytes += size
-            self._deltas += 1
-        elif event.name == b"message_start":
+            return self.allowance.takes(_texts(decoded.get("delta")))
+        if event.name == b"message_start":
             message = decoded.get("message")
             usage = message.get("usage") if isinstance(message, dict) else None
             self._usage = usage if isinstance(usage, dict) else {}
             told, missing = read_usage(usage)
             if self._revise is not None and Missing.INPUT not in missing:
-                self._tokens_max = self._revise(told)
+                self.allowance.tokens_max = self._revise(told)
         elif type(decoded.get("index")) is int:
             if event.name == b"content_block_start":
                 self._open.append(decoded["index"])
@@ -98,15 +87,6 @@ def _frame(name: str, **members: object) -> bytes:
     return sse.frame(name.encode(), orjson.dumps({"type": name, **members}))
 
 
-def _decoded(data: bytes) -> dict[str, Any]:
-    try:
-        decoded = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return decoded if isinstance(decoded, dict) else {}
-
-
-def _text_bytes(delta: object) -> int:
-    if not isinstance(delta, dict):
-        return 0
-    return sum(len(delta[piece].encode("utf-8", "replace")) for piece in PIECES if isinstance(delta.get(piece), str))
+def _texts(delta: object) -> list[str]:
+    found = (delta.get(piece) for piece in PIECES) if isinstance(delta, dict) else ()
+    return [text for text in found if isinstance(text, str)]

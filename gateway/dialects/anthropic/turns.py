@@ -78,7 +78,7 @@ def check(document: dict[str, object], *, count_tokens: bool, strict_documents: 
     return breakpoints
 
 
-def _check_blocks(index: int, content: list[Block], kinds: set[str]) -> int:
+def _check_blocks(index: int, content: list[object], kinds: set[str]) -> int:
     """The blocks of one message. Adds their types to `kinds` and returns how many carry `cache_control`."""
     breakpoints = 0
     for place, block in enumerate(content):

@@ -26,6 +26,7 @@ FRAME_BYTES = 122
 BYTES_PER_TOKEN = 4
 
 _DELTA = b"event: content_block_delta\n"
+_STOP = b"event: content_block_stop\n"
 
 
 class UsageTap:
@@ -126,7 +127,8 @@ class UsageTap:
             if event.startswith(_DELTA):
                 self.content_started = True
                 self._text_bytes += len(event) + 2
-            elif event.startswith(b"event: content_block_"):
+            elif event.startswith(_STOP):
+                # A block that comes whole in its start has no delta; its start alone may be followed by anything.
                 self.content_started = True
             else:
                 name, _, payload = event.partition(b"\ndata: ")
@@ -140,7 +142,7 @@ class UsageTap:
             events = []
             self._general = sse.Parser()
         for event in events:
-            if event.name.startswith(b"content_block_"):
+            if event.name in (b"content_block_delta", b"content_block_stop"):
                 self.content_started = True
             if event.name == b"content_block_delta":
                 self.deltas += 1

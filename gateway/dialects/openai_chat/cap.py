@@ -13,7 +13,8 @@ import orjson
 
 from gateway.core.usage import Usage
 from gateway.dialects import sse
-from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
+from gateway.dialects.allowance import Allowance
+from gateway.dialects.payloads import object_in
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 _DONE = b"[DONE]"
@@ -26,21 +27,14 @@ class Cap:
     """
 
     def __init__(self, output_tokens_max: int, revise: Callable[[Usage], int] | None = None, *, input_tokens: int = 0) -> None:
-        self._tokens_max = output_tokens_max
+        self.allowance = Allowance(output_tokens_max)
         self._input_tokens = input_tokens
         self._parser = sse.Parser()
         self._head: dict[str, Any] = {}
         self._open: dict[int, bool] = {}  # choice -> whether it is a legacy completion's
         self._figures = False  # the client asked for usage: then every chunk has the key
         self._over = False  # the upstream itself has ended it
-        self._text_bytes = 0
-        self._deltas = 0
         self.reached = False
-
-    @property
-    def output_tokens(self) -> int:
-        """The estimate of what has gone on so far."""
-        return estimated_output_tokens(self._text_bytes, self._deltas)
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that are complete with `data` and still fit, and the closing ones after the last that does.
@@ -68,14 +62,14 @@ class Cap:
         if self._figures:
             told = {
                 "prompt_tokens": self._input_tokens,
-                "completion_tokens": self.output_tokens,
-                "total_tokens": self._input_tokens + self.output_tokens,
+                "completion_tokens": self.allowance.output_tokens,
+                "total_tokens": self._input_tokens + self.allowance.output_tokens,
             }
             frames.append(sse.frame(b"", orjson.dumps({**self._head, "choices": [], "usage": told})))
         return b"".join((*frames, sse.frame(b"", _DONE)))
 
     def _fits(self, data: bytes) -> bool:
-        chunk = _decoded(data)
+        chunk = object_in(data)
         choices = chunk.get("choices")
         choices = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
         if choices:
@@ -83,12 +77,9 @@ class Cap:
             self._figures = self._figures or "usage" in chunk
         for choice in choices:
             self._open.setdefault(_index(choice), "text" in choice)
-        size = sum(len(text.encode("utf-8", "replace")) for choice in choices for text in _texts(choice))
-        if size:
-            if estimated_output_tokens(self._text_bytes + size, self._deltas + 1) > self._tokens_max:
-                return False
-            self._text_bytes += size
-            self._deltas += 1
+        texts = [text for choice in choices for text in _texts(choice) if text]
+        if texts and not self.allowance.takes(texts):
+            return False
         for choice in choices:
             if choice.get("finish_reason"):
                 self._open.pop(_index(choice), None)
@@ -121,11 +112,3 @@ def _texts(choice: dict[str, Any]) -> Iterator[str]:
 
 def _inside(holder: object, name: str) -> object:
     return holder.get(name) if isinstance(holder, dict) else None
-
-
-def _decoded(data: bytes) -> dict[str, Any]:
-    try:
-        decoded = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return decoded if isinstance(decoded, dict) else {}

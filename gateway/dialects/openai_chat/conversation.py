@@ -85,7 +85,7 @@ def read(document: Wire, losses: Losses) -> Conversation:
         top_p=_number(document, "top_p"),
         top_k=None if top_k is None else whole(int(top_k)),
         reasoning=_read_reasoning(document, extras),
-        format=_read_format(document.get("response_format")),
+        format=_read_format(document.get("response_format"), extras),
         user=_read_user(document, extras),
         service_tier={"auto": "auto", "default": "standard"}.get(str(tier), ""),
         cache="5m" if isinstance(document.get("cache_control"), dict) else "",
@@ -170,7 +170,7 @@ def _read_reasoning(document: Wire, extras: Wire) -> Reasoning | None:
     )
 
 
-def _read_format(form: object) -> Format | None:
+def _read_format(form: object, extras: dict[str, object]) -> Format | None:
     if form is None:
         return None
     if not isinstance(form, dict):
@@ -188,6 +188,9 @@ def _read_format(form: object) -> Format | None:
     if schema is not None and not isinstance(schema, dict):
         raise mistyped("response_format.json_schema.schema", dict)
     if not schema:
+        # Any object will do, and a form without a schema has nothing to be named or described.
+        said = {"name": name, "description": description, "strict": strict}
+        extras.update({f"response_format.json_schema.{key}": value for key, value in said.items() if value is not None})
         return Format("json_object")
     return Format(
         "json_schema",

@@ -14,7 +14,8 @@ import orjson
 
 from gateway.core.usage import Usage
 from gateway.dialects import sse
-from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
+from gateway.dialects.allowance import Allowance
+from gateway.dialects.payloads import object_in
 
 Wire = dict[str, Any]
 
@@ -50,7 +51,7 @@ class Cap:
     """
 
     def __init__(self, output_tokens_max: int, revise: Callable[[Usage], int] | None = None, *, input_tokens: int = 0) -> None:
-        self._tokens_max = output_tokens_max
+        self.allowance = Allowance(output_tokens_max)
         self._input_tokens = input_tokens
         self._parser = sse.Parser()
         self._response: Wire = {}
@@ -59,14 +60,7 @@ class Cap:
         self._grown: dict[tuple[int, str, int], list[str]] = {}  # output index, kind, index of the part -> pieces
         self._number = 0
         self._over = False  # the upstream itself has ended it
-        self._text_bytes = 0
-        self._deltas = 0
         self.reached = False
-
-    @property
-    def output_tokens(self) -> int:
-        """The estimate of what has gone on so far."""
-        return estimated_output_tokens(self._text_bytes, self._deltas)
 
     def feed(self, data: bytes) -> bytes:
         """The events that are complete with `data` and still fit, and the closing ones after the last that does.
@@ -77,7 +71,7 @@ class Cap:
             return b""
         out: list[bytes] = []
         for event in self._parser.feed(data):
-            if not self._fits(_decoded(event.data)):
+            if not self._fits(object_in(event.data)):
                 out.append(self.end())
                 break
             out.append(sse.frame(event.name, event.data))
@@ -92,9 +86,9 @@ class Cap:
         usage = {
             "input_tokens": self._input_tokens,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": self.output_tokens,
+            "output_tokens": self.allowance.output_tokens,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": self._input_tokens + self.output_tokens,
+            "total_tokens": self._input_tokens + self.allowance.output_tokens,
         }
         response = self._response | {
             "status": "incomplete",
@@ -134,11 +128,8 @@ class Cap:
         text, growth, index = event.get("delta"), GROWTHS.get(kind), event.get("output_index")
         if not isinstance(text, str):
             return True
-        size = len(text.encode("utf-8", "replace"))
-        if estimated_output_tokens(self._text_bytes + size, self._deltas + 1) > self._tokens_max:
+        if not self.allowance.takes((text,)):
             return False
-        self._text_bytes += size
-        self._deltas += 1
         if growth is not None and type(index) is int:
             self._grown.setdefault((index, kind, _place(event, growth)), []).append(text)
         return True
@@ -199,11 +190,3 @@ def _put(item: Wire, name: str, place: object, part: Wire) -> None:
 
 def _object(value: object) -> Wire:
     return value if isinstance(value, dict) else {}
-
-
-def _decoded(data: bytes) -> Wire:
-    try:
-        decoded = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return _object(decoded)

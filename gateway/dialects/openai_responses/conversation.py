@@ -262,6 +262,8 @@ def _write_thinking(body: dict[str, object], conversation: Conversation, profile
         losses.drop("reasoning")
     if not off and (asked.display == "summarized" or (asked.kind and asked.display != "omitted")):
         reasoning["summary"] = "auto"
+    if asked.display not in ("", "summarized", "omitted"):
+        losses.drop("display")
     if reasoning:
         body["reasoning"] = reasoning
 

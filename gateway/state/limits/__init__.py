@@ -3,7 +3,7 @@
 from gateway.state.limits.holds import HoldState
 from gateway.state.limits.locks import LimitsBusyError
 from gateway.state.limits.moments import Calendar, Moment
-from gateway.state.limits.patterns import CLASS_BITS, ClassMasks, PatternsFullError
+from gateway.state.limits.patterns import CLASS_BITS, FIRST_PATTERN_BIT, ClassMasks, PatternsFullError
 from gateway.state.limits.rows import AMOUNT_MAX, NOTHING, Amounts, LimitSpec, LimitState, Metric, Scope, Window
 from gateway.state.limits.table import LimitTable, LimitTableFullError
 from gateway.state.limits.taking import Figures, Limits, Refused, Taken, Tightness
@@ -11,6 +11,7 @@ from gateway.state.limits.taking import Figures, Limits, Refused, Taken, Tightne
 __all__ = [
     "AMOUNT_MAX",
     "CLASS_BITS",
+    "FIRST_PATTERN_BIT",
     "NOTHING",
     "Amounts",
     "Calendar",

@@ -1,8 +1,8 @@
-"""Classes of models: which limits count a request for a model.
+"""Classes of models: which limits count a request for a model, and which keys may make it.
 
-A limit names one class by a bit: 0 for all models, one for each line of models, and from 8 on one for each pattern, whose text
-stands in a small table in the shared file. A model's mask has the bits of all classes that it belongs to. The control plane
-writes the table, everybody reads it; a word in the header counts its changes.
+A limit names one class by a bit, a key's list of models several: 0 for all models, one for each line of models, and from 8 on
+one for each pattern, whose text stands in a small table in the shared file. A model's mask has the bits of all classes that it
+belongs to. The control plane writes the table, everybody reads it; a word in the header counts its changes.
 """
 
 from collections.abc import Callable, Collection
@@ -40,7 +40,7 @@ class PatternTable:
         return {bit: text.decode("utf-8", "replace") for bit, text in enumerate(places, FIRST_PATTERN_BIT) if text}
 
     def bit(self, text: str, in_use: Callable[[], Collection[int]]) -> int:
-        """The bit of a pattern, which gets a place if it has none: a free one, else one whose bit is not `in_use` by a limit.
+        """The bit of a pattern, which gets a place if it has none: a free one, else one whose bit is not `in_use`.
 
         Control plane only. Raises ValueError for a text that is empty, has NUL or more than 64 bytes, PatternsFullError.
         """
@@ -57,7 +57,7 @@ class PatternTable:
             used = in_use()
             free = [bit for bit in places if bit not in used]
         if not free:
-            raise PatternsFullError(f"all {PATTERNS_MAX} patterns are in use by limits")
+            raise PatternsFullError(f"all {PATTERNS_MAX} places for patterns are in use by limits and keys")
         self._region.write(self._at + (free[0] - FIRST_PATTERN_BIT) * PATTERN_BYTES, raw.ljust(PATTERN_BYTES, b"\0"))
         self._region.add(PATTERN_GENERATION_AT, 1)
         return free[0]

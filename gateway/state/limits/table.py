@@ -9,7 +9,7 @@ Not thread-safe, and one at a time: whoever opens the table holds the control lo
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from gateway.state.journal import Charge
@@ -195,9 +195,9 @@ class LimitTable:
         """The limit in a row, None when there is none."""
         return rows.state_of(self._region, self._layout, index)
 
-    def pattern_bit(self, text: str) -> int:
-        """The class bit of a pattern, see PatternTable.bit."""
-        return self.patterns.bit(text, lambda: {self._state(index).class_bit for index in self._limits.values()})
+    def pattern_bit(self, text: str, kept: Callable[[], Collection[int]] = tuple) -> int:
+        """The class bit of a pattern, see PatternTable.bit. `kept` are bits that are in use by others than limits."""
+        return self.patterns.bit(text, lambda: {self._state(index).class_bit for index in self._limits.values()} | set(kept()))
 
     def settle_orphan(self, orphan: "Orphan", record: bytes, real: Amounts, mono_ns: int) -> tuple[Charge, ...]:
         """Counts what a dead worker's request really took of its limits, by metric, and returns what it was charged to.

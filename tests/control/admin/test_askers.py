@@ -16,7 +16,7 @@ def held(office: Office) -> AdminKeys:
 
 def test_the_first_header_decides_when_both_are_keys(held: AdminKeys) -> None:
     one, two = held.mint("one", Role.OWNER), held.mint("two", Role.VIEWER)
-    asker = Asker(one.record.public_id, Role.OWNER)
+    asker = Asker(one.record.public_id, Role.OWNER, "one")
     assert identify({"x-api-key": one.key_text}, held) == asker
     assert identify({"authorization": f"Bearer {one.key_text}"}, held) == asker
     assert identify({"authorization": f"bEaReR   {one.key_text} "}, held) == asker
@@ -45,14 +45,20 @@ def test_what_each_may() -> None:
     allowed = {access: [role.word for role in Role if not _refused(Asker("k", role), access)] for access in Access}
     assert allowed == {
         Access.PUBLIC: [],
+        Access.FORM: [],
         Access.SCRAPE: [],
-        Access.VIEWER: ["viewer", "admin", "owner"],
+        Access.VIEWER: ["viewer", "member", "admin", "owner"],
+        Access.MEMBER: ["member", "admin", "owner"],
         Access.ADMIN: ["admin", "owner"],
         Access.OWNER: ["owner"],
+        Access.PERSON: [],
         Access.SOCKET: [],
         Access.WORKER: [],
     }
     assert not any(_refused(SOCKET, access) for access in (Access.VIEWER, Access.ADMIN, Access.OWNER, Access.SOCKET))
+    people = [role.word for role in Role if not _refused(Asker("a", role, person=True), Access.PERSON)]
+    assert people == ["owner"]
+    assert not _refused(SOCKET, Access.PERSON)
     # Looking like the socket is not enough.
     assert _refused(Asker("socket", Role.OWNER), Access.SOCKET)
 
@@ -69,3 +75,7 @@ def test_a_role_that_is_too_low_is_named() -> None:
     with pytest.raises(Fault, match="it takes an admin key with the role owner") as caught:
         Asker("k", Role.VIEWER).check(Access.OWNER)
     assert caught.value.kind is FaultKind.FORBIDDEN
+    with pytest.raises(Fault, match=r"Your account \(viewer\) may not do this: it takes an account with the role member"):
+        Asker("k", Role.VIEWER, person=True).check(Access.MEMBER)
+    with pytest.raises(Fault, match=r"Your admin key \(owner\) may not do this: it takes an account with the role owner"):
+        Asker("k", Role.OWNER).check(Access.PERSON)

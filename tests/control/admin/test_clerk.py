@@ -1,17 +1,20 @@
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec import Struct
 
 from gateway.control.admin import clerk
-from gateway.control.admin.askers import SOCKET
+from gateway.control.admin.askers import SOCKET, Asker
 from gateway.control.admin.clerk import Asked
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing
 from gateway.control.admin.endpoints import ENDPOINTS
 from gateway.control.admin.repetition import Repetition
+from gateway.control.changes import Changes
 from gateway.control.idempotency import Idempotency
 from gateway.control.orders import ConflictError, MissingError, OrderError
+from gateway.control.permissions import Role
 from gateway.control.store import StoreError
 from gateway.control.usage import UsageError
 from gateway.core.clock import ManualClock
@@ -32,7 +35,7 @@ def acting(error: Exception | None = None) -> Endpoint[Nothing, Nothing]:
             raise error
         return Said("done")
 
-    return Endpoint("POST", "/admin/v1/x", "X", act, Said, status=201)
+    return Endpoint("GET", "/admin/v1/x", "X", act, Said, status=201)
 
 
 def asking(error: Exception | None = None) -> Endpoint[Nothing, Nothing]:
@@ -112,3 +115,45 @@ def test_journals_are_entered_before_and_outside_of_the_transaction(office: Offi
     with pytest.raises(Fault):
         clerk.carry_out(front, endpoint, Asked(SOCKET, {}, once="k"))
     assert seen == [("caught up", False), ("acted", True)]
+
+
+def test_a_change_is_noted_with_it_or_not_at_all(office: Office) -> None:
+    class Front:
+        store = office.store
+        changes = Changes(office.store, ManualClock(wall_ns=5 * 10**9))
+        repetition = Repetition(Idempotency(office.store, ManualClock(wall_ns=10**18)), Pepper(b"p" * 32))
+
+        async def in_books(self, act: Callable[[], None]) -> None:
+            act()
+
+    class Made(Struct, frozen=True):
+        id: str
+
+    def act(front: Any, call: Call[Nothing, Nothing]) -> Made:
+        front.store.set_meta("touched", "yes")
+        if call.path["id"] == "refused":
+            raise OrderError("no")
+        return Made("thing_1")
+
+    async def act_elsewhere(front: Any, call: Call[Nothing, Nothing]) -> Made:
+        return Made("thing_2")
+
+    front: Any = Front()
+    writing = Endpoint("POST", "/admin/v1/x/{id}", "X", act, Made, makes=True)
+    waiting = Endpoint("DELETE", "/admin/v1/y", "Y", act_elsewhere, Made)
+    ann = Asker("account_1", Role.OWNER, "Ann", person=True)
+    for once in ("", "word"):
+        with pytest.raises(Fault):
+            clerk.carry_out(front, writing, Asked(ann, {"id": "refused"}, once=once))
+    assert office.store.meta("touched") is None
+    clerk.carry_out(front, writing, Asked(ann, {"id": "a"}))
+    clerk.carry_out(front, writing, Asked(ann, {"id": "b"}, once="word"))
+    clerk.carry_out(front, writing, Asked(ann, {"id": "b"}, once="word"))
+    asyncio.run(clerk.find_out(front, waiting, Asked(SOCKET, {})))
+    noted = [(one.id, one.at_s, one.who, one.who_name, one.did, one.about) for one in front.changes.page(0, 10)]
+    assert noted == [
+        (3, 5, "socket", "command line", "DELETE /admin/v1/y", "thing_2"),
+        (2, 5, "account_1", "Ann", "POST /admin/v1/x/{id}", "b"),
+        (1, 5, "account_1", "Ann", "POST /admin/v1/x/{id}", "a"),
+    ]
+    assert [one.id for one in front.changes.page(3, 1)] == [2]

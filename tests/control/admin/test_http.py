@@ -8,7 +8,7 @@ import pytest
 
 from gateway.control.admin.endpoint import Endpoint
 from gateway.control.admin.endpoints import ENDPOINTS
-from gateway.control.permissions import PERMISSIONS, RELAYED, TRUSTED, Access
+from gateway.control.permissions import PERMISSIONS, RELAYED, TRUSTED, Access, Role
 from tests.control.admin.conftest import ROLES, Credentials, mint_admin
 from tests.control.served import ControlPlane
 
@@ -44,7 +44,7 @@ def test_over_the_network_only_admin_keys_come_in(
             assert answer.json()["error"]["type"] == "authentication_error"
             assert not any(key in answer.text for key in credentials.by_role.values())
         for role, least in zip(ROLES, (Access.VIEWER, Access.ADMIN, Access.OWNER), strict=True):
-            may = access in RELAYED and ROLES.index(access.name.lower()) <= ROLES.index(least.name.lower())
+            may = access in RELAYED and access.least_role is not None and access.least_role <= Role[least.name]
             for headers in (
                 {"x-api-key": credentials.by_role[role]},
                 {"authorization": f"Bearer {credentials.by_role[role]}"},

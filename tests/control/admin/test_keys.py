@@ -74,3 +74,20 @@ def test_ids_that_are_none_are_404(served: ControlPlane) -> None:
             response = client.post(f"/admin/v1/keys/{wrong}/revoke")
             assert response.status_code == 404
             assert "canary" not in response.text
+
+
+def test_keys_are_found_by_a_part_of_their_name_and_listed_the_other_way_round(served: ControlPlane) -> None:
+    with served.admin as client:
+        client.post("/admin/v1/keys", json={"name": "Sought %", "count": 3})
+
+        def names(**query: str | int) -> list[str]:
+            return [key["name"] for key in client.get("/admin/v1/keys", params=query).json()["data"]]
+
+        assert names(search="OUGHT %") == ["Sought %-001", "Sought %-002", "Sought %-003"]
+        assert names(search="_ought") == []
+        assert names(search="sought", order="newest") == ["Sought %-003", "Sought %-002", "Sought %-001"]
+        page = client.get("/admin/v1/keys", params={"search": "sought", "order": "newest", "limit": 2}).json()
+        assert names(search="sought", order="newest", after=page["next"]) == ["Sought %-001"]
+        assert names(order="newest", limit=1) == ["Sought %-003"]
+        assert client.get("/admin/v1/keys", params={"order": "sideways"}).status_code == 400
+        assert client.get("/admin/v1/keys", params={"search": "x" * 101}).status_code == 400

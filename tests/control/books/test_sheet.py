@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from gateway.catalog.prices import COST_NANODOLLARS_MAX
 from gateway.control.books import entry
 from gateway.control.books.entry import CHARGE, Pricing, facts_of, kind_of
+from gateway.control.books.rollups import Rollups
 from gateway.control.books.sheet import SeenError, Sheet
 from gateway.control.credits import BillingOrder, PurchaseOrder
 from gateway.control.desk import Desk
@@ -30,7 +31,12 @@ def sheet_of(office: Office, desk: Desk, *records: bytes) -> Sheet:
 
 
 def enter(office: Office, desk: Desk, *records: bytes) -> dict[int, int]:
-    return sheet_of(office, desk, *records).enter(office.store, desk.ledger, office.shared.identity, [(0, 1)])
+    return enter_sheet(office, desk, sheet_of(office, desk, *records))
+
+
+def enter_sheet(office: Office, desk: Desk, sheet: Sheet) -> dict[int, int]:
+    rollups = Rollups(office.store, office.prices)
+    return sheet.enter(office.store, desk.ledger, rollups, office.shared.identity, [(0, 1)])
 
 
 def charged(one: Settlement, *charges: Charge) -> bytes:
@@ -61,7 +67,7 @@ def test_requests_without_a_key_are_in_no_posting(office: Office) -> None:
     desk = office.desk()
     sheet = sheet_of(office, desk, settlement(key_id=0, workspace_id=0).pack(), settlement().pack())
     assert len(sheet.rows) == 2
-    sheet.enter(office.store, desk.ledger, office.shared.identity, ())
+    enter_sheet(office, desk, sheet)
     assert [row["posting_id"] for row in office.rows()] == [1]
     assert desk.ledger.posting(1)[0].requests == 1
 

@@ -86,6 +86,7 @@ def test_what_is_shown_of_a_report(books: Books) -> None:
         "requests": 18,
         "lots": 2,
         "limits": 2,
+        "figures": report.figures,
         "differences": [],
     }
     books.change("UPDATE accounts SET balance = 1 WHERE name = 'usage'")

@@ -81,7 +81,7 @@ def test_long_pieces_count_by_their_length() -> None:
     assert names(cap.feed(opened(0) + piece("word" * 10)))[-1] == b"content_block_delta"
     assert not cap.reached
     assert names(cap.feed(piece("word")))[-1] == b"message_stop"
-    assert cap.output_tokens == 10
+    assert cap.allowance.output_tokens == 10
 
 
 def test_no_budget_at_all_ends_before_the_first_piece() -> None:
@@ -109,10 +109,10 @@ def test_any_chunking_gives_the_same_bytes_and_a_readable_message(data: st.DataO
     assert out == expected
     if not cap.reached:
         return
-    assert cap.output_tokens <= tokens_max
+    assert cap.allowance.output_tokens <= tokens_max
     for event in sse.Parser().feed(out)[-2:]:
         EVENT.validate_json(event.data)
     tap = UsageTap()
     tap.feed(out)
     assert tap.ended
-    assert tap.usage.output_tokens == cap.output_tokens
+    assert tap.usage.output_tokens == cap.allowance.output_tokens

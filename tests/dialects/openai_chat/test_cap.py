@@ -40,7 +40,7 @@ def test_wherever_it_ends_it_is_a_whole_answer(name: str, most: int) -> None:
     assert isinstance(closed, Closed)
     assert isinstance(ended, Ended)
     assert ended.stop == "max_tokens"
-    assert cap.output_tokens <= most
+    assert cap.allowance.output_tokens <= most
     tap = UsageTap()
     tap.feed(out)
     assert tap.ended
@@ -51,7 +51,7 @@ def test_wherever_it_ends_it_is_a_whole_answer(name: str, most: int) -> None:
     told = [chunks[-1]["usage"]] if chunks[-1].get("usage") else []
     asked = any(b'"usage":null' in data.replace(b" ", b"") for data in payloads(out))
     assert bool(told) is asked
-    assert all((usage["prompt_tokens"], usage["completion_tokens"]) == (7, cap.output_tokens) for usage in told)
+    assert all((usage["prompt_tokens"], usage["completion_tokens"]) == (7, cap.allowance.output_tokens) for usage in told)
 
 
 def test_every_choice_that_is_open_is_ended() -> None:

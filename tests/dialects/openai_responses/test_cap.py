@@ -44,8 +44,8 @@ def test_wherever_it_ends_it_is_a_whole_response(name: str, most: int) -> None:
     assert isinstance(closed, Closed)
     assert isinstance(ended, Ended)
     assert ended.stop == "max_tokens"
-    assert (ended.spent.usage.input_tokens, ended.spent.usage.output_tokens) == (7, cap.output_tokens)
-    assert cap.output_tokens <= most
+    assert (ended.spent.usage.input_tokens, ended.spent.usage.output_tokens) == (7, cap.allowance.output_tokens)
+    assert cap.allowance.output_tokens <= most
     tap = UsageTap()
     tap.feed(out)
     assert tap.ended

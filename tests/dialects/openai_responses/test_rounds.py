@@ -3,14 +3,12 @@
 import json
 from typing import Any
 
-import anthropic
-import openai
 import orjson
 import pytest
 
 from gateway.core.profile import DEFAULTS
 from gateway.dialects.translation import Translation
-from tests.dialects.answering import answering
+from tests.dialects.answering import answering, anthropic_sdk, openai_sdk
 from tests.golden.anthropic import write as anthropic_golden
 from tests.golden.openai_responses import write as golden
 
@@ -63,7 +61,7 @@ def exchange(document: Json, client: str, upstream: str) -> tuple[Translation, J
 
 def output_by_openai(body: bytes, *, stream: bool) -> list[Json]:
     """The output as OpenAI's SDK holds it, ready to be sent back."""
-    with answering(body, stream=stream) as url, openai.OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as sdk:
+    with answering(body, stream=stream) as url, openai_sdk(url) as sdk:
         if not stream:
             response: Any = sdk.responses.create(model="m", input="a", tools=TOOLS)
         else:
@@ -159,7 +157,7 @@ def test_three_turns_of_an_anthropic_client_on_a_responses_upstream() -> None:
     assert body["reasoning"] == {"summary": "auto"}
     streaming = first.streaming()
     stream = streaming.feed(golden.stream(golden.STREAMS["tools"])) + streaming.end()
-    with answering(stream, stream=True) as url, anthropic.Anthropic(api_key="k", base_url=url, max_retries=0) as sdk:
+    with answering(stream, stream=True) as url, anthropic_sdk(url) as sdk:
         asked: Any = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}
         with sdk.messages.stream(**asked) as events:
             said = events.get_final_message().model_dump(exclude_none=True)["content"]

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.golden.anthropic.requests import REQUESTS
+
 FOLDER = Path(__file__).resolve().parent
 Event = tuple[str, dict[str, Any]]
 PING: Event = ("ping", {"type": "ping"})
@@ -273,6 +275,35 @@ STREAMS: dict[str, list[Event]] = {
         stop(0),
         *end("end_turn", 9, 4, more={"moon_tokens": 7}),
     ],
+    # What Anthropic's API never sends, and something in its place may.
+    "two_starts": [
+        start("TwoStarts", "claude-sonnet-5-5", usage(25)),
+        start("TwoStarts", "claude-sonnet-5-5", usage(25)),
+        *text(0, "All the same."),
+        *end("end_turn", 25, 4),
+    ],
+    "thinking_in_text": [
+        start("Mixed", "claude-sonnet-5-5", usage(25)),
+        block(0, "text", text=""),
+        delta(0, "text_delta", text="Seven."),
+        delta(0, "thinking_delta", thinking="Or was it eight?"),
+        delta(0, "text_delta", text=" Eight."),
+        stop(0),
+        *end("end_turn", 25, 4),
+    ],
+    "unknown_index": [
+        start("Index", "claude-sonnet-5-5", usage(25)),
+        block(0, "text", text=""),
+        delta(5, "text_delta", text="Somewhere else."),
+        stop(0),
+        *end("end_turn", 25, 4),
+    ],
+    "one_event_too_many": [
+        start("More", "claude-sonnet-5-5", usage(25)),
+        *text(0, "Seven."),
+        *end("end_turn", 25, 4),
+        *text(1, "And more."),
+    ],
 }
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -330,6 +361,8 @@ def everything() -> dict[str, bytes]:
     files = {f"stream_{name}.sse": written(events, seed) for seed, (name, events) in enumerate(STREAMS.items())}
     for name, body in BODIES.items():
         files[f"{name}.json"] = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    for name, document in REQUESTS.items():
+        files[f"request_{name}.json"] = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
     return files
 
 

@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.golden.openai_chat.requests import REQUESTS
+
 FOLDER = Path(__file__).resolve().parent
 CREATED_S = 1_795_233_600
 Chunk = dict[str, Any] | str
@@ -314,6 +316,8 @@ def everything() -> dict[str, bytes]:
     files |= {f"stream_{name}.sse": content for name, content in RAW.items()}
     for name, document in BODIES.items():
         files[f"{name}.json"] = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    for name, document in REQUESTS.items():
+        files[f"request_{name}.json"] = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
     return files
 
 

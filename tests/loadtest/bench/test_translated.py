@@ -27,10 +27,13 @@ def test_the_dearer_kind_counts() -> None:
 
 def test_streams_that_bring_nothing_break_the_round() -> None:
     async def silent() -> None:
-        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        accepted: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(lambda _, writer: accepted.append(writer), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server:
             with pytest.raises(BrokenRoundError, match="100 streams broke"):
                 await cost_us(Target("gateway", port, "sk", 1), KINDS["passed"], 0.01)
+            for writer in accepted:
+                writer.close()
 
     asyncio.run(silent())

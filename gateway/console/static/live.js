@@ -1,0 +1,74 @@
+// Keeps #live up to date: asks every few seconds, never in a hidden tab; on a switch has it sent by events instead.
+// A browser opens six connections to a server at most, so of all tabs one holds the stream and tells the others.
+
+const place = document.getElementById("live");
+const push = document.getElementById("push");
+const EVERY_MS = 5000;
+const STALE_MS = 40000;
+
+let tag = "";
+let timer = 0;
+let source = null;
+let let_go = null;
+let heard_ms = 0;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel(`live ${place.dataset.events}`) : null;
+
+function show(html) {
+  heard_ms = performance.now();
+  // A page of ours, made by our server with everything escaped; what is under the pointer or has the focus is left alone.
+  if (place.contains(document.activeElement) || place.matches(":hover:has(a:hover)")) return;
+  place.innerHTML = html;
+}
+
+async function look() {
+  clearTimeout(timer);
+  if (!document.hidden && !(push.getAttribute("aria-pressed") === "true" && performance.now() - heard_ms < STALE_MS)) {
+    try {
+      const answer = await fetch(place.dataset.source, { headers: tag ? { "if-none-match": tag, "hx-request": "true" } : { "hx-request": "true" } });
+      if (answer.status === 401) return location.reload();
+      if (answer.status === 200) {
+        tag = answer.headers.get("etag") ?? "";
+        show(await answer.text());
+      }
+    } catch {
+      // The gateway restarts: the next look finds it.
+    }
+  }
+  timer = setTimeout(look, EVERY_MS);
+}
+
+function follow() {
+  navigator.locks.request("sluice live", () => new Promise((done) => {
+    if (push.getAttribute("aria-pressed") !== "true") return done();
+    let_go = done;
+    source = new EventSource(place.dataset.events);
+    source.addEventListener("live", (event) => {
+      show(event.data);
+      channel?.postMessage(event.data);
+    });
+  }));
+}
+
+function stop() {
+  source?.close();
+  source = null;
+  let_go?.();
+  let_go = null;
+}
+
+channel?.addEventListener("message", (event) => {
+  if (push.getAttribute("aria-pressed") === "true") show(event.data);
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) look();
+});
+if (navigator.locks && "EventSource" in window) {
+  push.hidden = false;
+  push.addEventListener("click", () => {
+    const on = push.getAttribute("aria-pressed") !== "true";
+    push.setAttribute("aria-pressed", String(on));
+    if (on) follow();
+    else stop();
+  });
+}
+timer = setTimeout(look, EVERY_MS);

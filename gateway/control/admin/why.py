@@ -1,0 +1,230 @@
+"""Why a request went as it did and costs what it costs: everything that the books have about it, and what they have not."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.catalog.prices import PriceList
+from gateway.catalog.routes import Routes
+from gateway.control.admin.endpoint import Call, Endpoint, Nothing
+from gateway.control.admin.front import FrontDesk
+from gateway.control.admin.ledger import Posting
+from gateway.control.admin.requests import RequestLine, view
+from gateway.control.books import ledger
+from gateway.control.books.entry import CHARGE, limit_and_window
+from gateway.control.orders import MissingError, OrderError, date
+from gateway.control.store import Connection, RequestRow
+from gateway.control.store import ledger as ledger_rows
+from gateway.control.store import limits as limit_rows
+from gateway.control.store import requests as request_rows
+from gateway.core import ids
+from gateway.core.money import dollars
+from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
+
+# Said with every answer, so that nobody takes what is missing for what did not happen.
+NOT_RECORDED = (
+    "the scores of the candidates: they are as of the moment of the call, and a call keeps none of them",
+    "attempts before the last one: their number is kept, not where they went",
+    "prompts and answers: they are never stored",
+)
+
+
+class WhyQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """When it started, from the list of requests: with it the request is found at once, without it by a walk over all."""
+
+    started_ns: Annotated[int, Meta(ge=0, lt=2**62)] | None = None
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What the request counted as against one limit: `amount` in the unit of `metric`, nanodollars for cost. `window_start` is
+    null for a limit that never begins anew; a limit that is gone has only its number."""
+
+    limit: int
+    scope: str | None
+    metric: str | None
+    model_class: str | None
+    window: str | None
+    window_start: str | None
+    amount: int
+    limit_amount: int | None
+
+
+class PriceLine(Struct, frozen=True, kw_only=True):
+    """Tokens of one class, times the price of one, in nanodollars."""
+
+    token_class: str
+    tokens: int
+    nanodollars_per_token: int
+    nanodollars: int
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """How the cost came about. `lines` add up to it exactly; where they do not, `note` says why there are none.
+
+    `long_prompt` is whether the higher rate for long prompts was taken."""
+
+    version: str | None
+    rule: str
+    long_prompt: bool
+    lines: list[PriceLine]
+    cost_nanodollars: int
+    cost_usd: str
+    note: str | None
+
+
+class Candidate(Struct, frozen=True):
+    """A target of the route as it is now, in the order in which it would be tried."""
+
+    target: str
+    answered: bool
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Where it went. `credential` counts the upstream's keys from 1; null when nothing was sent. `candidates` are today's."""
+
+    model_asked: str
+    model_served: str
+    provider: str
+    credential: int | None
+    attempts: int
+    candidates: list[Candidate]
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What was set aside before sending, and what was taken in the end."""
+
+    tokens: int
+    nanodollars: int
+    settled_tokens: int
+    settled_nanodollars: int
+
+
+class CacheUse(Struct, frozen=True, kw_only=True):
+    """Prompt caching: the share of the input that was read from the cache, null without input."""
+
+    read_tokens: int
+    written_5m_tokens: int
+    written_1h_tokens: int
+    share_read: float | None
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """One request, explained. `posting` is null for requests from before the ledger."""
+
+    request: RequestLine
+    limits: list[Charge]
+    held: Held
+    route: Route
+    cache: CacheUse
+    price: Price
+    posting: Posting | None
+    not_recorded: list[str]
+
+
+async def show(front: FrontDesk, call: Call[Nothing, WhyQuery]) -> Why:
+    try:
+        wanted = ids.bytes_of("req", call.path["id"])
+    except ValueError:
+        raise OrderError("not a request id: they look like req_ and 22 characters") from None
+    routes, prices = front.upstreams().routes, front.prices
+    return await front.reader.ask(lambda connection: explain(connection, wanted, call.query.started_ns, prices, routes))
+
+
+def explain(connection: Connection, wanted: bytes, started_ns: int | None, prices: PriceList, routes: Routes) -> Why:
+    """Raises MissingError."""
+    row = request_rows.find(connection, wanted, started_ns)
+    if row is None:
+        raise MissingError("no request with this id in the books")
+    [line] = view(connection, [row], "UTC")
+    usage = Usage(*row[12:17])
+    total = usage.total_input_tokens + usage.output_tokens
+    return Why(
+        request=line,
+        limits=[_charge(connection, *pair) for pair in CHARGE.iter_unpack(row.charges or b"")],
+        held=Held(
+            tokens=row.held_tokens,
+            nanodollars=row.held_nanodollars,
+            settled_tokens=total,
+            settled_nanodollars=row.cost_nanodollars,
+        ),
+        route=_route(row, routes),
+        cache=CacheUse(
+            read_tokens=usage.cache_read_tokens,
+            written_5m_tokens=usage.cache_write_5m_tokens,
+            written_1h_tokens=usage.cache_write_1h_tokens,
+            share_read=round(usage.cache_read_tokens / usage.total_input_tokens, 4) if usage.total_input_tokens else None,
+        ),
+        price=price(row, usage, request_rows.price_list(connection, row.price_list_id), prices),
+        posting=_posting(connection, row.posting_id),
+        not_recorded=list(NOT_RECORDED),
+    )
+
+
+def price(row: RequestRow, usage: Usage, version: str | None, prices: PriceList) -> Price:
+    """The lines of a request's price, if today's list still makes them."""
+    rate = prices.rate(row.model_served or row.model_asked, row.started_ns)
+    lines: list[PriceLine] = []
+    is_long, note = False, None
+    if rate is not None:
+        used = rate.at(usage.total_input_tokens)
+        is_long = used is not rate
+        lines = [
+            PriceLine(token_class=name, tokens=tokens, nanodollars_per_token=each, nanodollars=tokens * each)
+            for name, tokens, each in (
+                ("input", usage.input_tokens, used.input_nanodollars),
+                ("cache_read", usage.cache_read_tokens, used.cache_read_nanodollars),
+                ("cache_write_5m", usage.cache_write_5m_tokens, used.cache_write_5m_nanodollars),
+                ("cache_write_1h", usage.cache_write_1h_tokens, used.cache_write_1h_nanodollars),
+                ("output", usage.output_tokens, used.output_nanodollars),
+            )
+        ]
+    if sum(line.nanodollars for line in lines) != row.cost_nanodollars:
+        if version == prices.version:
+            note = "the cost is the most that one request may cost, less than its lines add up to"
+        else:
+            note = "priced by an earlier list, whose prices are not kept: the sum stands in the books"
+        lines, is_long = [], False
+    return Price(
+        version=version,
+        rule=ledger.RULES[Outcome(row.outcome)],
+        long_prompt=is_long,
+        lines=[line for line in lines if line.tokens],
+        cost_nanodollars=row.cost_nanodollars,
+        cost_usd=dollars(row.cost_nanodollars),
+        note=note,
+    )
+
+
+def _charge(connection: Connection, kind: int, amount: int) -> Charge:
+    number, start_s = limit_and_window(kind)
+    limit = limit_rows.find(connection, number)
+    facts: dict[str, Any] = dict.fromkeys(("scope", "metric", "model_class", "window", "limit_amount"))
+    if limit is not None:
+        facts = {"scope": limit.scope, "metric": limit.metric, "model_class": limit.model_class, "window": limit.window}
+        facts["limit_amount"] = limit.amount
+    return Charge(limit=number, amount=amount, window_start=date(start_s) if start_s else None, **facts)
+
+
+def _route(row: RequestRow, routes: Routes) -> Route:
+    answered = f"{row.provider}/{row.model_served}"
+    candidates = [Candidate(one.slug, one.slug == answered) for one in routes.plan(row.model_asked)] if row.model_asked else []
+    return Route(
+        model_asked=row.model_asked,
+        model_served=row.model_served,
+        provider=row.provider,
+        credential=row.credential + 1 if row.attempts else None,
+        attempts=row.attempts,
+        candidates=candidates,
+    )
+
+
+def _posting(connection: Connection, posting_id: int | None) -> Posting | None:
+    posting = None if posting_id is None else ledger_rows.find(connection, posting_id)
+    if posting is None:
+        return None
+    return msgspec.convert(ledger.view(posting, ledger_rows.entries_of(connection, [posting.id])[posting.id]), Posting)
+
+
+ENDPOINTS = (Endpoint("GET", "/admin/v1/requests/{id}/why", "Why a request went and costs as it did", show, Why, query=WhyQuery),)

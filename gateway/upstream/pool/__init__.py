@@ -1,0 +1,1 @@
+"""The pool: many upstream credentials as one. Decides purely (standing, reading, headroom, choice), acts thinly (pool, lease)."""

@@ -1,0 +1,5 @@
+"""The office of the control plane's tests."""
+
+from tests.control.conftest import office
+
+__all__ = ["office"]
