@@ -34,7 +34,8 @@ $(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
 compile: $(VENV)/compiled
 
 COMPILE = find gateway -name '*.so' -delete; \
-	SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace >$(VENV)/compile.log 2>&1 \
+	SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace --build-temp build/optimized-$${SLUICE_OPTIMIZE:-3} \
+		>$(VENV)/compile.log 2>&1 \
 		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }; \
 	find gateway -name '*.so' -exec touch {} + # the linker leaves those alone that did not change
 

@@ -32,11 +32,12 @@ DEFAULTS = Path(__file__).parent / "defaults"
 WORKERS_MAX = 32  # slots in the shared file
 _PUBLIC_URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
 LOG_FORMATS = ("json", "text")
+WORKER_CORES = ("own", "any")
 # A Unix socket's path must fit into 108 bytes with its closing zero (unix(7)).
 SOCKET_PATH_BYTES_MAX = 107
 DAY_S = 86400.0
 # What the running processes have taken for good: sockets, places in the shared file, the directory itself.
-FIXED = ("host", "port", "workers", "data_dir")
+FIXED = ("host", "port", "workers", "worker_cores", "data_dir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Settings:
     host: str
     port: int
     workers: int
+    worker_cores: str
     data_dir: Path
     body_max_bytes: int
     body_timeout_s: float
@@ -191,6 +193,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         host=layers("host").text("host"),
         port=layers("port").whole("port", 1, 65535),
         workers=layers("workers").whole("workers", 0, WORKERS_MAX) or min(len(os.sched_getaffinity(0)), WORKERS_MAX),
+        worker_cores=layers("worker_cores").choice("worker_cores", WORKER_CORES),
         data_dir=data_dir,
         body_max_bytes=layers("body_max_bytes").whole("body_max_bytes", 1024, 1 << 30),
         body_timeout_s=layers("body_timeout_s").number("body_timeout_s", 0.1, DAY_S),

@@ -7,9 +7,10 @@ Granian's watchers tell the index of a dead worker, not which of its generations
 alone.
 """
 
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -154,6 +155,11 @@ class Workers(MPServer):
         self._due.append(index)
         self.main_loop_interrupt.set()
 
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:  # type: ignore[override] # its own has one less
+        """Granian's own, with the core that the worker keeps to."""
+        core = core_of(self._settings, idx, sorted(os.sched_getaffinity(0)))
+        return super()._spawn_worker(idx, target, partial(callback_loader, core=core))
+
     def _start(self, index: int, spawn_target: Any, target_loader: Any) -> Any:
         worker: Process = self._spawn_worker(index, spawn_target, target_loader)
         worker.start()
@@ -228,11 +234,23 @@ def _insist(crew: list[Process], stopped: threading.Event) -> None:
                 worker.terminate()
 
 
-def load_worker(settings: Settings) -> Any:
-    """The application of a worker, made in its process."""
+def core_of(settings: Settings, index: int, cores: Sequence[int]) -> int | None:
+    """The core that the worker at a place keeps to; None when it may use all. The first core is the last to be given away:
+    the control plane and the system have some use for it.
+    """
+    if settings.worker_cores != "own" or settings.workers > len(cores):
+        return None
+    return cores[(index + 1) % len(cores)]
+
+
+def load_worker(settings: Settings, core: int | None = None) -> Any:
+    """The application of a worker, made in its process; threads that are started from here on keep to the core too."""
     # One whose supervisor was killed while it started would be seen by nobody.
     if not parent_lives():
         raise SystemExit(0)
+    if core is not None:
+        with suppress(OSError):  # the core may have been taken away meanwhile
+            os.sched_setaffinity(0, {core})
     from gateway.dataplane.app import build
 
     return build(settings)

@@ -50,6 +50,16 @@ def test_a_killed_worker_takes_only_its_own_streams(gateway: Gateway) -> None:
     assert survivor in workers(gateway.data_dir)
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two workers want two cores")
+def test_each_worker_keeps_to_a_core_of_its_own(gateway: Gateway) -> None:
+    """All of its threads do, also after a worker had to be started again."""
+    cores = {}
+    for pid in workers(gateway.data_dir):
+        cores[pid] = {core for thread in os.listdir(f"/proc/{pid}/task") for core in os.sched_getaffinity(int(thread))}
+    assert sorted(map(len, cores.values())) == [1, 1]
+    assert len(set.union(*cores.values())) == 2
+
+
 def test_streams_do_not_notice_the_control_planes_death(gateway: Gateway) -> None:
     """R4: every stream finishes; the next control plane enters all of them, once."""
     [key] = gateway.mint()
