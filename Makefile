@@ -33,8 +33,9 @@ $(VENV)/installed-dev: $(VENV)/installed constraints-dev.txt
 # Compiled, the modules of a call take half the CPU. Without a C compiler the sources run as they are.
 compile: $(VENV)/compiled
 
-COMPILE = find gateway -name '*.so' -delete; \
-	SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace --build-temp build/optimized-$${SLUICE_OPTIMIZE:-3} \
+# Each grade of optimization has a folder of its own, or one would be taken for the other.
+COMPILE = find gateway -name '*.so' -delete; built=build/optimized-$${SLUICE_OPTIMIZE:-3}; \
+	SLUICE_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace --build-lib $$built --build-temp $$built/objects \
 		>$(VENV)/compile.log 2>&1 \
 		|| { tail -5 $(VENV)/compile.log; echo "Not compiled: the sources run as they are."; find gateway -name '*.so' -delete; }; \
 	find gateway -name '*.so' -exec touch {} + # the linker leaves those alone that did not change
