@@ -119,7 +119,6 @@ def test_every_place_is_whole(tab: Tab, house: Gateway, path: str, language: str
     assert serious(tab) == []
 
 
-@pytest.mark.skipif("/console/requests" not in PLACES, reason="there is no such page")
 def test_a_request_says_why(tab: Tab, house: Gateway) -> None:
     log_in(tab, house)
     tab.open(f"{house.url}/console/requests")
