@@ -7,9 +7,7 @@ PORT ?= 8080
 STREAMS ?= 120
 TEST_PROCESSES ?= 2
 COMPILED_TESTS := tests/dataplane tests/faults tests/upstream tests/dialects/anthropic/test_request.py tests/dialects/test_body.py $(addprefix tests/contracts/test_,limits.py bytes.py anthropic_sdk.py openai_sdk.py)
-# The first Python that is new enough.
-PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+PYTHON ?= $(shell sh tools/python)
 SOURCES := $(wildcard native_fastpath/*.c native_fastpath/*.h) setup.py pyproject.toml
 # Directories of the modules that setup.py compiles, and whatever those import from them.
 HOT := $(shell find gateway -name "*.py" -not -path "gateway/cli/*" -not -path "gateway/simulator/*")
@@ -64,7 +62,7 @@ test: install-dev interpreted
 
 # The long forms of the tests that prove what holds under stress; prints what each has proved. TORTURE_SEED repeats a run.
 torture: install-dev compile
-	TORTURE=1 nice -n 10 $(BIN)/pytest -q -m torture --timeout 3600
+	TORTURE=1 nice -n 10 $(BIN)/pytest -q -m torture --timeout 3600 -n $(TEST_PROCESSES) --dist loadfile
 
 # Codex CLI and Claude Code, from npm, each for one shell command. Skipped where npm is not there.
 CLIENTS := $(CURDIR)/$(VENV)/clients
@@ -90,11 +88,12 @@ fmt: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# CONSOLE=1 measures P1, P2 and P4 while somebody has the console open and live.
 bench: install-dev compile
 	@sh tools/debian nginx-light nginx || true
-	$(BIN)/python -m loadtest.bench
+	$(BIN)/python -m loadtest.bench $(if $(CONSOLE),--console --only p1,p2,p4)
 
-# Ten million receipts take 5 GB and some minutes; RECEIPTS=200000 is a try.
+# Ten million receipts take 2 GB and some minutes; RECEIPTS=200000 is a try.
 RECEIPTS ?= 10000000
 bench-console: install-dev compile
 	$(BIN)/python -m loadtest.console --receipts $(RECEIPTS)
@@ -104,7 +103,7 @@ load: install-dev compile
 
 # What upstreams say is recorded first; what becomes of it in the other dialects, last.
 golden: install-dev
-	@for folder in anthropic openai_chat openai_responses translated; do $(BIN)/python -m tests.golden.$$folder.write || exit 1; done
+	@for folder in anthropic openai_chat openai_responses translated errors bad_requests; do $(BIN)/python -m tests.golden.$$folder.write || exit 1; done
 
 clean:
 	find gateway -name '*.so' -delete

@@ -42,12 +42,13 @@ HOT = (
             "streamed",
             "surfaces",
             "tariff",
+            "translated",
             "watch",
             "withheld",
             "worker",
         )
     ),
-    *(f"gateway/state/{name}.py" for name in ("counters", "inflight", "journal", "keys", "pepper", "workers")),
+    *(f"gateway/state/{name}.py" for name in ("counters", "inflight", "journal", "keys", "pepper", "record", "workers")),
     *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
     *(f"gateway/upstream/pool/{name}.py" for name in ("lease", "pool", "seats")),
@@ -61,7 +62,21 @@ HOT = (
 )
 
 
-NATIVE = ("_native", "chains", "debts", "headers", "holds", "limits", "locks", "region", "sampling", "scan", "tables", "texts")
+NATIVE = (
+    "_native",
+    "chains",
+    "debts",
+    "headers",
+    "holds",
+    "limits",
+    "locks",
+    "outlines",
+    "region",
+    "sampling",
+    "scan",
+    "tables",
+    "texts",
+)
 
 
 def hot_extensions() -> list[Extension]:

@@ -98,7 +98,7 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All choices. What each means stands beside its default in `config/gateway.toml`; the last eight are the other files, and
-    where all of it came from."""
+    where all of it came from; `admin_password` and its file come from the environment alone."""
 
     host: str
     port: int
@@ -116,6 +116,8 @@ class Settings:
     drain_timeout_s: float
     log_format: str
     metrics_token: Secret | None
+    admin_password: Secret | None
+    admin_password_file: str
     public_url: str
     proxies: int
     providers: tuple[Provider, ...]
@@ -186,7 +188,7 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
     gateway, upstreams, names, costs, offers, about = (_document(config_dir, file) for file in FILES)
     layers = Layers(options.root, gateway.root, shipped.root)
     data_dir = _data_dir(layers)
-    token = layers("metrics_token").text("metrics_token")
+    token, password = layers("metrics_token").text("metrics_token"), environ.get("GATEWAY_ADMIN_PASSWORD", "")
     declared = providers.read(upstreams, environ)
     usable = tuple(one for one in declared if one.credentials)
     settings = Settings(
@@ -206,6 +208,8 @@ def load(config_dir: Path | None, environ: Mapping[str, str], **overrides: objec
         drain_timeout_s=layers("drain_timeout_s").number("drain_timeout_s", 0.0, DAY_S),
         log_format=layers("log_format").choice("log_format", LOG_FORMATS),
         metrics_token=Secret(token) if token else None,
+        admin_password=Secret(password) if password else None,
+        admin_password_file=environ.get("GATEWAY_ADMIN_PASSWORD_FILE", ""),
         public_url=_public_url(layers("public_url")),
         proxies=layers("proxies").whole("proxies", 0, 10),
         providers=usable or (providers.simulator(Paths(data_dir).simulator_sock),),

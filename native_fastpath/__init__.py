@@ -18,6 +18,7 @@ __all__ = [
     "base62",
     "load",
     "members",
+    "outline",
     "sort_headers",
     "tell_limits",
     "weigh",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Region,
         base62,
         members,
+        outline,
         sort_headers,
         tell_limits,
         weigh,
@@ -59,6 +61,7 @@ else:
     Region = _chosen.Region
     base62 = _chosen.base62
     members = _chosen.members
+    outline = _chosen.outline
     sort_headers = _chosen.sort_headers
     tell_limits = _chosen.tell_limits
     weigh = _chosen.weigh

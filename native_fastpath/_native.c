@@ -1,12 +1,14 @@
 /* The C twin of pure.py: the module itself. region.c maps files and stores words, tables.c knows keys, rings and rows, scan.c
- * finds the members of a JSON object, headers.c sorts the headers of a request, sampling.c weighs a sample of its body,
- * texts.c writes identifiers and rate-limit headers. Nothing releases the GIL: every call is shorter than handing it over would be. */
+ * finds the members of a JSON object, outlines.c cuts its long strings, headers.c sorts the headers of a request, sampling.c weighs a
+ * sample of its body, texts.c writes identifiers and rate-limit headers. Nothing releases the GIL: every call is shorter than handing
+ * it over would be. */
 
 #include "region.h"
 
 static PyMethodDef functions[] = {
     {"base62", base62, METH_O, "16 bytes as 22 base62 characters."},
     {"members", members, METH_O, "The top-level members of a JSON object: (raw key, value start, value end)."},
+    {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, "A JSON text with its long strings cut short."},
     {"sort_headers", (PyCFunction)(void (*)(void))sort_headers, METH_FASTCALL,
      "Splits headers into a block to send on and notes to look at."},
     {"tell_limits", (PyCFunction)(void (*)(void))tell_limits, METH_FASTCALL, "The headers that tell a caller of its limits."},

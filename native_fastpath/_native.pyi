@@ -1,4 +1,5 @@
 from native_fastpath.headers import sort_headers as sort_headers
+from native_fastpath.outlines import outline as outline
 from native_fastpath.pure import Region as Region
 from native_fastpath.sampling import weigh as weigh
 from native_fastpath.scan import members as members

@@ -77,7 +77,9 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
     prompt = 'Some prose with "quotes" and\nlines. ' * 10_000
     code = [{"type": "text", "text": 'if (x == "y") {\n\tprint("z");\n}\n' * 30} for _ in range(300)]
     small = _body("Hello, world")
+    french = [{"type": "text", "text": "L'été dernier, à l'aube, nous étions déjà partis.\n" * 24} for _ in range(300)]
     large, nested = _body(prompt), _body(code)
+    spoken = json.dumps({"messages": [{"role": "user", "content": french}]}, ensure_ascii=False).encode()
     return {
         "load": lambda: region.load(64),
         "store": lambda: region.store(64, 7),
@@ -98,6 +100,8 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         f"members, {len(small)} bytes": lambda: implementation.members(small),
         f"members, {len(large) // 1000} kB, one string": lambda: implementation.members(large),
         f"members, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.members(nested),
+        f"outline, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.outline(nested, 512),
+        f"outline, {len(spoken) // 1000} kB, French in 300 blocks": lambda: implementation.outline(spoken, 512),
         "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
         "base62": lambda: implementation.base62(_DIGEST[:16]),
         "tell_limits, 20 headers": lambda: implementation.tell_limits(_FIGURES, next(_MOMENTS_NS)),

@@ -1,12 +1,13 @@
 """The pure-Python twin of `_native.c`: the same names, arguments, results and exceptions, no compiler needed.
 
 Owns the meaning of every operation on a mapped file; knows nothing of what the bytes stand for. Each C file has a twin: words.py
-of region.c, and tables.py, locks.py, debts.py, limits.py, chains.py, holds.py, scan.py, sampling.py and headers.py of those with
-their names.
+of region.c, and tables.py, locks.py, debts.py, limits.py, chains.py, holds.py, scan.py, outlines.py, sampling.py and
+headers.py of those with their names.
 """
 
 from native_fastpath.headers import sort_headers as sort_headers
 from native_fastpath.holds import Holds
+from native_fastpath.outlines import outline as outline
 from native_fastpath.sampling import weigh as weigh
 from native_fastpath.scan import members as members
 from native_fastpath.tables import KEY_USED as KEY_USED

@@ -182,6 +182,18 @@ static PyObject *region_close(PyObject *self, PyObject *Py_UNUSED(nothing)) {
     Py_RETURN_NONE;
 }
 
+/* pure.Region.release_pages. The whole mapping, so nothing is out of bounds. */
+static PyObject *region_release_pages(PyObject *self, PyObject *Py_UNUSED(nothing)) {
+    Region *region = (Region *)self;
+    if (!check_open(region)) {
+        return NULL;
+    }
+    if (madvise(region->base, (size_t)region->size, MADV_DONTNEED) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
 /* pure.Region.read. Bounds: read_span. */
 static PyObject *region_read(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
     Region *region = (Region *)self;
@@ -286,6 +298,7 @@ static PyMethodDef methods[] = {
     {"limits_take", FAST(region_limits_take), METH_FASTCALL, "Holds of every limit in a chain, or of none."},
     {"limits_settle", FAST(region_limits_settle), METH_FASTCALL, "Corrects holds to what was used, appends and frees the row."},
     {"limits_recover", FAST(region_limits_recover), METH_FASTCALL, "Takes a dead owner's lock and takes its change back."},
+    {"release_pages", region_release_pages, METH_NOARGS, "Gives this process's pages of the file back; the file keeps them."},
     {"close", region_close, METH_NOARGS, "Unmaps the file."},
     {NULL, NULL, 0, NULL},
 };

@@ -55,6 +55,13 @@ class Words:
         self._descriptor = -1
         self._word_limit = -1
 
+    def release_pages(self) -> None:
+        """Gives back the pages that this process has touched. The file keeps what stands in them, and whoever looks again finds
+        it: a shared mapping is only a view of the file.
+        """
+        self._check_open()
+        self._map.madvise(mmap.MADV_DONTNEED)
+
     def read(self, offset: int, length: int) -> bytes:
         """A copy of `length` bytes."""
         self._check_span(offset, length)

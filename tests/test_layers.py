@@ -41,7 +41,7 @@ HOMES = {
     "granian": ("supervisor/", "control/process.py"),
     "httpx": ("upstream/transport/",),
     "httptools": ("upstream/transport/", "simulator/"),
-    "http.client": ("cli/door.py",),
+    "http.client": ("cli/door.py", "cli/sample.py"),
     "urllib.request": (),
     "sqlite3": ("control/store/",),
     "aiosqlite": ("control/store/",),

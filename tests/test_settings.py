@@ -21,7 +21,14 @@ OF_FILES = {
     "plans": "plans.toml",
     "site": "site.toml",
 }
-NOT_WRITTEN = {"source"}
+NOT_WRITTEN = {"source", "admin_password", "admin_password_file"}  # not choices that a file could hold
+
+
+def test_the_first_owners_password_comes_from_the_environment_and_shows_itself_to_nobody() -> None:
+    settings = load(None, {"GATEWAY_ADMIN_PASSWORD": "canary-password", "GATEWAY_ADMIN_PASSWORD_FILE": "/run/secrets/x"})
+    assert (settings.admin_password, settings.admin_password_file) == (Secret("canary-password"), "/run/secrets/x")
+    assert "canary" not in repr(settings)
+    assert load(None, {"GATEWAY_ADMIN_PASSWORD": ""}).admin_password is None
 
 
 def problems_of(config_dir: Path | None, environ: dict[str, str] | None = None, **overrides: object) -> list[str]:

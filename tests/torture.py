@@ -10,6 +10,9 @@ import random
 LONG = os.environ.get("TORTURE", "") not in ("", "0")
 SEED = int(os.environ.get("TORTURE_SEED") or random.SystemRandom().randrange(10**9))
 
+# Whatever is started from here on, also other processes of this run, throws the same dice.
+os.environ["TORTURE_SEED"] = str(SEED)
+
 # What was proved in this run, in order.
 proofs: list[str] = []
 

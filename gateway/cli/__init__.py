@@ -10,6 +10,7 @@ import click
 # Command -> (module, attribute, one line of help). The help stands here so that `gateway --help` loads no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("gateway.cli.serve", "serve", "Run the gateway."),
+    "demo": ("gateway.cli.demo", "demo", "Run a gateway with sample data that is gone when it ends."),
     "doctor": ("gateway.cli.doctor", "doctor", "Say what is wrong with this installation."),
     "keys": ("gateway.cli.keys", "keys", "Mint, list, show, rotate and revoke keys."),
     "limits": ("gateway.cli.limits", "limits", "Show, set and remove limits."),

@@ -15,7 +15,8 @@ role_option = click.option(
     type=click.Choice(ROLES),
     default="viewer",
     show_default=True,
-    help="viewer looks; member also has keys; admin also sets limits and workspaces; owner also moves money and makes accounts.",
+    help="viewer looks; member sees and has keys in the workspaces of its address, which is its name; admin also sets limits and "
+    "workspaces; owner also moves money and makes accounts.",
 )
 
 

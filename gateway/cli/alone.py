@@ -29,6 +29,7 @@ from gateway.control.orders import OrderError
 from gateway.control.sessions import Sessions
 from gateway.control.speeds import Speeds
 from gateway.control.store import Reader, Store
+from gateway.control.strangers import Strangers
 from gateway.control.upstreams import Upstreams, upstreams_of
 from gateway.core.clock import SystemClock
 from gateway.settings import Paths
@@ -87,6 +88,7 @@ def working_alone(paths: Paths) -> Iterator[Alone]:
                     catch_up=catch_up,
                     verifier=Verifier(reader, pepper, desk.limits, catch_up),
                     in_books=at_once,
+                    strangers=Strangers(),
                     upstreams=lambda: upstreams_alone(paths, store, pepper, shared),
                     reload=refuse_reload,
                 )

@@ -22,6 +22,7 @@ def workspaces() -> None:
 @click.argument("name")
 @click.option("--plan", help="The plan that its keys get which ask for none.")
 @click.option("--billing", type=BILLING, default="open", show_default=True, help="Whether it pays with credits before it uses.")
+@click.option("--time-zone", help="Where its people read their charts, such as Europe/Berlin; UTC unless said.")
 @data_dir_option
 @once_option
 @json_option
@@ -38,7 +39,7 @@ def list_workspaces(data_dir: Path, as_json: bool) -> None:
     """List all workspaces, archived ones too."""
     with open_door(data_dir) as door:
         found = list(door.all("workspaces"))
-    print_rows(found, ["name", "id", "billing", "plan", "created_at", "archived_at"], as_json)
+    print_rows(found, ["name", "id", "billing", "plan", "time_zone", "created_at", "archived_at"], as_json)
 
 
 @workspaces.command()
@@ -56,14 +57,16 @@ def show(workspace: str, data_dir: Path, as_json: bool) -> None:
 @click.option("--name", help="Another name.")
 @click.option("--plan", help="The plan that new keys get which ask for none; an empty one takes it away.")
 @click.option("--billing", type=BILLING, help="Whether it pays with credits before it uses.")
+@click.option("--time-zone", help="Where its people read their charts, such as Europe/Berlin.")
 @data_dir_option
 @json_option
-def change(workspace: str, name: str | None, plan: str | None, billing: str | None, data_dir: Path, as_json: bool) -> None:
+def change(workspace: str, plan: str | None, data_dir: Path, as_json: bool, **said: str | None) -> None:
     """Change a workspace, by id or name. Keys that are there keep their plan."""
-    wanted: dict[str, object] = {"name": name, "plan": plan or None, "billing": billing}
-    body = {key: value for key, value in wanted.items() if value is not None or (key == "plan" and plan == "")}
+    body: dict[str, object] = given(said)
+    if plan is not None:
+        body["plan"] = plan or None
     if not body:
-        raise click.UsageError("nothing to change: give --name, --plan or --billing")
+        raise click.UsageError("nothing to change: give --name, --plan, --billing or --time-zone")
     with open_door(data_dir) as door:
         print_one(door.post("workspaces", workspace, body=body), as_json)
 

@@ -141,6 +141,28 @@ def _openai(place: Place) -> tuple[Block, ...]:
     )
 
 
+def agent_prompt(place: Place) -> tuple[Block, ...]:
+    """What to give a coding agent, so that it sets up whatever it works on. The key is in the shell's block alone: a prompt is
+    read by a model and kept in a log."""
+    return (
+        Block("shell", f"export SLUICE_KEY='{place.key}'"),
+        Block(
+            "prompt",
+            "Make this project call its language models through my gateway instead of the provider.\n\n"
+            f"- Anthropic clients: base URL {place.base_url} (no /v1 at its end).\n"
+            f"- OpenAI clients: base URL {place.base_url}/v1; Chat Completions and Responses both work.\n"
+            "- The key is in the environment variable SLUICE_KEY, for either kind of client. Read it from there; never print it, "
+            "and write it into no file.\n"
+            f"- Model names stay as they are. To try one, use {place.model}.\n"
+            "- Change configuration and environment only, not how the models are called.\n\n"
+            "First check that the gateway answers:\n"
+            f'curl -sS {place.base_url}/v1/models -H "x-api-key: $SLUICE_KEY"\n'
+            "A list of models means that address and key are right; 401 means the key is wrong, 404 that the address is.\n"
+            "Then make the change, call one model through it, and show me the answer and the files you changed.",
+        ),
+    )
+
+
 CLIENTS: tuple[Client, ...] = (
     Client("curl", "curl", _curl),
     Client("claude-code", "Claude Code", _claude_code),

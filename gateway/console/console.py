@@ -63,7 +63,7 @@ class Console:
         self.asking = asking
         self.assets = assets()
         self.brand = settings.site.name
-        self.memory: dict[str, Any] = {}  # what pages for anybody have looked up a moment ago
+        self.memory: dict[str, Any] = {}  # what pages have looked up a moment ago
         self.logo = Logo.read(settings)
         self.tokens = Tokens(front.pepper)
         self.passes = Passes(front.pepper, front.clock)
@@ -143,7 +143,16 @@ class Console:
             visit.asker.check(page.access)
         if page.method != "GET":
             await visit.read_form()
+        if visit.asker is not None:
+            await visit.keep_to_workspace(workspace_of(visit))
         return await page.act(visit)
+
+
+def workspace_of(visit: Visit) -> str:
+    """The workspace that a page is about, by its id or name; empty for one that is about none or all."""
+    if visit.page.path.startswith("/console/workspaces/{id}"):
+        return str(visit.request.path_params["id"])
+    return visit.request.query_params.get("workspace", "")
 
 
 def to_login(visit: Visit) -> Response:

@@ -76,7 +76,9 @@ class Formats:
     def exactly(self, moment: str | int | None) -> str:
         """A moment to the second with its zone."""
         local = self.local(moment)
-        return NOTHING if local is None else str(format_datetime(local, "y-MM-dd HH:mm:ss ZZZZ", locale=self.language))
+        if local is None:
+            return NOTHING
+        return str(format_datetime(local, "y-MM-dd HH:mm:ss 'UTC'xxx", locale=self.language)).removesuffix("+00:00")
 
     def day(self, moment: str | int | None) -> str:
         local = self.local(moment)

@@ -19,7 +19,7 @@ from markupsafe import Markup
 FOLDER = Path(__file__).parent / "docs"
 LANGUAGES = ("en", "ru")
 # In reading order.
-PAGES = ("quick-start", "clients", "keys-and-limits", "models", "streaming", "errors", "privacy", "faq", "operating")
+PAGES = ("quick-start", "clients", "keys-and-limits", "models", "streaming", "errors", "privacy", "faq", "operating", "upstreams")
 
 _WORD = re.compile(r"\{\{(\w+)\}\}")
 _LINK = re.compile(r"\]\((?:page:([a-z]+)|([a-z-]+)\.md)\)")

@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from gateway.control.permissions import Role
+from gateway.control.permissions import Access, Role
 
 
 class Place(NamedTuple):
-    """An entry: its word in the texts (`menu.NAME`), its path, and the least role it is shown to."""
+    """An entry: its word in the texts (`menu.NAME`), its path, and whom it is for: as the page itself."""
 
     name: str
     path: str
-    least: Role = Role.VIEWER
+    access: Access = Access.WITHIN
 
 
 # Group (`menu.group.NAME`) -> places.
@@ -19,14 +19,14 @@ MENU: dict[str, tuple[Place, ...]] = {
     "watch": (
         Place("overview", "/console"),
         Place("requests", "/console/requests"),
-        Place("pool", "/console/pool"),
+        Place("pool", "/console/pool", Access.VIEWER),
         Place("models", "/console/models"),
     ),
     "manage": (
         Place("keys", "/console/keys"),
         Place("workspaces", "/console/workspaces"),
         Place("plans", "/console/plans"),
-        Place("credits", "/console/credits"),
+        Place("credits", "/console/credits", Access.VIEWER),
     ),
     "tools": (
         Place("calculator", "/calculator"),
@@ -36,9 +36,9 @@ MENU: dict[str, tuple[Place, ...]] = {
         Place("docs", "/docs"),
     ),
     "house": (
-        Place("settings", "/console/settings"),
-        Place("accounts", "/console/accounts", Role.OWNER),
-        Place("audit", "/console/audit"),
+        Place("settings", "/console/settings", Access.VIEWER),
+        Place("accounts", "/console/accounts", Access.OWNER),
+        Place("audit", "/console/audit", Access.VIEWER),
     ),
 }
 
@@ -55,5 +55,5 @@ SITE = (
 
 def shown(paths: Collection[str], role: Role) -> list[tuple[str, list[Place]]]:
     """The groups and places that somebody of this role sees, of those that have a page."""
-    found = [(group, [one for one in places if one.path in paths and role >= one.least]) for group, places in MENU.items()]
+    found = [(group, [one for one in places if one.path in paths and one.access.admits(role)]) for group, places in MENU.items()]
     return [(group, places) for group, places in found if places]

@@ -27,7 +27,9 @@ from gateway.console.texts import LANGUAGES, language_of, texts
 from gateway.control.admin.askers import Asker
 from gateway.control.admin.clerk import Asked
 from gateway.control.app import request_id_of
+from gateway.control.orders import MissingError
 from gateway.control.permissions import Role
+from gateway.control.workspaces import DEFAULT
 from gateway.core.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 FIRST_PAGES = ("/console", "/console/keys", "/console/start")
 THEMES = ("auto", "light", "dark")
+ZONES = ("browser", "utc", "workspace")
 YEAR_S = 365 * 86400
 _UTC = ZoneInfo("UTC")
 _ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}")
@@ -58,7 +61,8 @@ class Visit:
         self.language = language_of(query.get("lang"), request.cookies.get("lang"), request.headers.get("accept-language"))
         theme = query.get("theme", request.cookies.get("theme", "auto"))
         self.theme = theme if theme in THEMES else "auto"
-        self.zone_choice = "utc" if query.get("zone", request.cookies.get("zone")) == "utc" else "browser"
+        zone = query.get("zone", request.cookies.get("zone", "browser"))
+        self.zone_choice = zone if zone in ZONES else "browser"
         self.zone = _zone(request.cookies.get("browser_zone")) if self.zone_choice == "browser" else _UTC
         self.text = texts(self.language)
         self.formats = formats(self.language, self.zone)
@@ -138,6 +142,21 @@ class Visit:
         self.text = texts(language)
         self.formats = formats(language, self.zone)
 
+    async def keep_to_workspace(self, reference: str) -> None:
+        """Tells times in the zone of this workspace, if the visitor has chosen that; in the default one's if it is not there."""
+        if self.zone_choice != "workspace":
+            return
+        find = self.console.front.desk.workspaces.find
+
+        def look() -> str:
+            try:
+                return find(reference or DEFAULT).time_zone
+            except MissingError:
+                return find(DEFAULT).time_zone
+
+        self.zone = _zone(await self.in_books(look))
+        self.formats = formats(self.language, self.zone)
+
     def utc_day(self, wall_s: int) -> str:
         """A day of UTC, whatever the visitor's zone."""
         return formats(self.language, _UTC).day(wall_s)
@@ -216,6 +235,7 @@ class Visit:
             "menu": menu.shown(self.console.paths, self.session.role) if self.session else [],
             "languages": LANGUAGES,
             "themes": THEMES,
+            "zones": ZONES,
             "brand": self.console.brand,
         }
 
@@ -266,7 +286,7 @@ class Visit:
         """The cookies of this visit, its choices among them."""
         for choice in ("lang", "theme", "zone"):
             value = self.request.query_params.get(choice)
-            if value in (*LANGUAGES, *THEMES, "utc", "browser"):
+            if value in (*LANGUAGES, *THEMES, *ZONES):
                 self.set_cookie(choice, str(value), YEAR_S, hidden=False)
         for name, value, age_s, hidden in self._cookies:
             response.set_cookie(name, value, max_age=age_s, path="/", secure=self.address.secure, httponly=hidden, samesite="lax")

@@ -118,6 +118,14 @@ class Accounts:
             self._store.set_meta(_SETUP_META, "")
             return self.add(name, password_hash, Role.OWNER)
 
+    def set_up_unattended(self, name: str, password_hash: str) -> AccountRecord:
+        """Makes the first owner without a link; those that were printed are worthless. Raises OrderError, StoreError."""
+        with self._store.transaction():
+            if self._by_id:
+                raise OrderError("there is an account already")
+            self._store.set_meta(_SETUP_META, "")
+            return self.add(name, password_hash, Role.OWNER)
+
     def _change(self, record: AccountRecord) -> AccountRecord:
         self._rows.update(record)
         self._remember(record)

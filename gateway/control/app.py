@@ -5,7 +5,7 @@ owns the data directory (the command line); `internal` for the workers themselve
 PERMISSIONS and nowhere else: an application with a route that has no entry, or an entry for another socket, does not start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from starlette.applications import Starlette
@@ -20,16 +20,22 @@ from gateway.core.faults import Fault, FaultKind
 from gateway.dialects.anthropic import fault as dialect
 
 _FAULTS_BY_STATUS = {404: FaultKind.MISSING, 405: FaultKind.METHOD}
+_KEY_HEADERS = frozenset({"x-api-key", "authorization"})
 
 
 class PermissionMissingError(Exception):
     """A route has no entry in PERMISSIONS, or one for another socket."""
 
 
-def build(routes: Sequence[Route], allowed: frozenset[Access], pages: Mapping[str, Access] | None = None) -> Starlette:
+def build(
+    routes: Sequence[Route],
+    allowed: frozenset[Access],
+    pages: Mapping[str, Access] | None = None,
+    strayed: Callable[[FaultKind], None] = lambda kind: None,
+) -> Starlette:
     """An application of these routes for a socket that serves `allowed`. Raises PermissionMissingError.
 
-    `pages` holds the entries of routes that are for browsers.
+    `pages` holds the entries of routes that are for browsers. `strayed` is told of calls with a key that no route takes.
     """
     permissions = {**PERMISSIONS, **(pages or {})}
     for route in routes:
@@ -37,7 +43,15 @@ def build(routes: Sequence[Route], allowed: frozenset[Access], pages: Mapping[st
         for method in (route.methods or {"any method"}) - {"HEAD"}:
             if permissions.get(f"{method} {route.path}") not in allowed:
                 raise PermissionMissingError(f"{method} {route.path} has no entry in PERMISSIONS for this socket")
-    app = Starlette(routes=routes, exception_handlers={Fault: _on_fault, HTTPException: _on_http, Exception: _on_bug})
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = _FAULTS_BY_STATUS.get(error.status_code, FaultKind.INVALID)
+        if request.method == "POST" and not _KEY_HEADERS.isdisjoint(request.headers):
+            strayed(kind)
+        return answer(request, Fault(kind, "Not found" if kind is FaultKind.MISSING else error.detail))
+
+    app = Starlette(routes=routes, exception_handlers={Fault: _on_fault, HTTPException: on_http, Exception: _on_bug})
     app.router.redirect_slashes = False  # a redirect would make clients send their key again, to wherever it points
     return app
 
@@ -73,12 +87,6 @@ def answer(request: Request, fault: Fault) -> Response:
 async def _on_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, Fault)
     return answer(request, error)
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    kind = _FAULTS_BY_STATUS.get(error.status_code, FaultKind.INVALID)
-    return answer(request, Fault(kind, "Not found" if kind is FaultKind.MISSING else error.detail))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -19,7 +19,6 @@ from gateway.control.store import ledger as ledger_rows
 from gateway.control.store import limits as limit_rows
 from gateway.core.clock import Clock
 from gateway.state.inflight import Orphan
-from gateway.state.journal import Charge
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.limits import (
     CLASS_BITS,
@@ -32,6 +31,7 @@ from gateway.state.limits import (
     Window,
 )
 from gateway.state.limits.rows import Amounts
+from gateway.state.record import Charge
 from gateway.state.shared import SharedFile
 
 FIVE_HOURS_S = 5 * 3600

@@ -6,7 +6,7 @@ to `mint` or `rotate`.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -205,7 +205,7 @@ class Keys:
     def revoke_all(self, workspace: WorkspaceRecord) -> int:
         """Revokes every key of a workspace. Returns how many were in force."""
         with self._store.transaction() as connection:
-            active = [key for key in rows.page(connection, workspace_id=workspace.id) if key.state == "active"]
+            active = [key for key in rows.page(connection, within=[workspace.id]) if key.state == "active"]
             for key in active:
                 self.revoke(key.public_id)
         return len(active)
@@ -230,15 +230,15 @@ class Keys:
         self,
         after_id: int = 0,
         limit: int = -1,
-        workspace: WorkspaceRecord | None = None,
+        within: Collection[int] | None = None,
         search: str = "",
         *,
         newest_first: bool = False,
     ) -> list[KeyRecord]:
-        """Keys in order of minting or the other way round, those after a number, with `search` in their names."""
-        number = None if workspace is None else workspace.id
+        """Keys in order of minting or the other way round, those after a number, with `search` in their names; of all
+        workspaces, or `within` those of these numbers."""
         with self._store.reading() as connection:
-            return rows.page(connection, after_id, limit, number, search, newest_first=newest_first)
+            return rows.page(connection, after_id, limit, within, search, newest_first=newest_first)
 
     def views(self, records: Sequence[KeyRecord]) -> list[dict[str, Any]]:
         """Keys with their own limits, as shown to people and scripts."""

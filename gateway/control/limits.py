@@ -20,9 +20,9 @@ from gateway.control.store import Connection, KeyRecord, LimitRecord, Store, Wor
 from gateway.control.store import limits as rows
 from gateway.core.clock import Clock
 from gateway.state.inflight import Orphan
-from gateway.state.journal import Charge
 from gateway.state.limits import LimitState, Metric, Window
 from gateway.state.limits.rows import Amounts
+from gateway.state.record import Charge
 
 MINUTE_NS = 60_000_000_000
 LIMITS_PER_OWNER_MAX = LIMITS_PER_PLAN_MAX  # a chain in the shared file has three owners and 24 places

@@ -17,8 +17,9 @@ from prometheus_client.registry import Collector
 
 from gateway.control.speeds import Speeds
 from gateway.control.store import RequestRow
+from gateway.control.strangers import Refusal, Strangers
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MODELS_MAX = 200
@@ -71,6 +72,7 @@ class Tally:
         self.duration = Histogram()
         self.ttft = Histogram()
         self.speeds = Speeds()
+        self.strangers = Strangers()
         self.enter_failures = 0
         self.records_unreadable = 0
         self.cost_differences = 0
@@ -92,7 +94,9 @@ class Tally:
 
     def observe(self, row: tuple[Any, ...]) -> None:
         """Adds one request, a row of the books."""
-        _, _, duration_us, ttft_us, _, status, outcome, _, flags = row[:9]
+        _, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags = row[:9]
+        if not key_id:
+            self.strangers.note(Refusal(started_ns, status, fault))
         label = self.label(row[_MODEL_SERVED] or row[_MODEL_ASKED], status)
         self.requests[label, status, outcome] += 1
         tokens = row[_TOKENS]

@@ -8,10 +8,11 @@ from enum import Enum, IntEnum
 
 
 class Role(IntEnum):
-    """What an admin key or an account may do; each role may do all that the ones below it may. Stored by name."""
+    """What an admin key or an account may do; each role may do all that the ones below it may, a member in its workspaces
+    only. Stored by name."""
 
     VIEWER = 1  # looks at everything but admin keys and accounts
-    MEMBER = 2  # mints, rotates and revokes keys of workspaces that are there; admin keys never have this role
+    MEMBER = 2  # mints, rotates and revokes keys, of the workspaces it belongs to; sees nothing else. No admin key has this role
     ADMIN = 3  # limits, workspaces, members, upstream keys
     OWNER = 4  # money, admin keys, accounts and settings too
 
@@ -26,8 +27,9 @@ class Access(Enum):
     PUBLIC = "anybody, through a worker's relay"
     FORM = "anybody who fills in a form of a page of ours, through a worker's relay"
     SCRAPE = "anybody with the metrics token, if one is set, through a worker's relay"
-    VIEWER = "an admin key or account of any role, or whoever can open the admin socket"
-    MEMBER = "an account with the role member, an admin key or account with a higher one, or whoever can open the admin socket"
+    WITHIN = "an account with the role member, within its workspaces, and whoever VIEWER admits"
+    VIEWER = "an admin key or account of any role but member, or whoever can open the admin socket"
+    MEMBER = "an account with the role member, within its workspaces, and whoever ADMIN admits"
     ADMIN = "an admin key or account with the role admin or owner, or whoever can open the admin socket"
     OWNER = "an admin key or account with the role owner, or whoever can open the admin socket"
     PERSON = "an account with the role owner, or whoever can open the admin socket; no admin key"
@@ -37,12 +39,19 @@ class Access(Enum):
     @property
     def least_role(self) -> Role | None:
         """The role an admin key or account needs; None where neither opens the way."""
-        return Role.OWNER if self is Access.PERSON else Role.__members__.get(self.name)
+        return {Access.PERSON: Role.OWNER, Access.WITHIN: Role.VIEWER}.get(self) or Role.__members__.get(self.name)
+
+    def admits(self, role: Role) -> bool:
+        """Whether an admin key or account of this role may."""
+        # A viewer looks at everything and a member into its workspaces: what shows more than those is not for members.
+        least = self.least_role
+        return least is not None and role >= least and not (role is Role.MEMBER and self is Access.VIEWER)
 
 
 # What each socket serves. The relay's is open to the world, so its operations ask for a key themselves.
-RELAYED = frozenset({Access.PUBLIC, Access.FORM, Access.SCRAPE, Access.VIEWER, Access.MEMBER, Access.ADMIN, Access.OWNER})
-TRUSTED = frozenset({Access.VIEWER, Access.MEMBER, Access.ADMIN, Access.OWNER, Access.PERSON, Access.SOCKET})
+_KEYED = frozenset({Access.WITHIN, Access.VIEWER, Access.MEMBER, Access.ADMIN, Access.OWNER})
+RELAYED = _KEYED | {Access.PUBLIC, Access.FORM, Access.SCRAPE}
+TRUSTED = _KEYED | {Access.PERSON, Access.SOCKET}
 INTERNAL = frozenset({Access.WORKER})
 
 PERMISSIONS: dict[str, Access] = {
@@ -51,44 +60,44 @@ PERMISSIONS: dict[str, Access] = {
     "POST /internal/count_tokens": Access.WORKER,
     "GET /internal/models": Access.WORKER,
     "GET /admin/openapi.json": Access.VIEWER,
-    "GET /admin/v1/status": Access.VIEWER,
+    "GET /admin/v1/status": Access.WITHIN,
     "GET /admin/v1/usage": Access.VIEWER,
-    "GET /admin/v1/figures": Access.VIEWER,
-    "GET /admin/v1/requests": Access.VIEWER,
-    "GET /admin/v1/requests.csv": Access.VIEWER,
-    "GET /admin/v1/requests/{id}/why": Access.VIEWER,
-    "GET /admin/v1/live": Access.VIEWER,
-    "GET /admin/v1/live/events": Access.VIEWER,
-    "GET /admin/v1/keys": Access.VIEWER,
+    "GET /admin/v1/figures": Access.WITHIN,
+    "GET /admin/v1/requests": Access.WITHIN,
+    "GET /admin/v1/requests.csv": Access.WITHIN,
+    "GET /admin/v1/requests/{id}/why": Access.WITHIN,
+    "GET /admin/v1/live": Access.WITHIN,
+    "GET /admin/v1/live/events": Access.WITHIN,
+    "GET /admin/v1/keys": Access.WITHIN,
     "POST /admin/v1/keys": Access.MEMBER,
-    "GET /admin/v1/keys/{id}": Access.VIEWER,
+    "GET /admin/v1/keys/{id}": Access.WITHIN,
     "POST /admin/v1/keys/{id}/rotate": Access.MEMBER,
     "POST /admin/v1/keys/{id}/models": Access.ADMIN,
     "POST /admin/v1/keys/{id}/revoke": Access.MEMBER,
-    "GET /admin/v1/limits": Access.VIEWER,
+    "GET /admin/v1/limits": Access.WITHIN,
     "POST /admin/v1/limits": Access.ADMIN,
     "DELETE /admin/v1/limits/{id}": Access.ADMIN,
-    "GET /admin/v1/workspaces": Access.VIEWER,
+    "GET /admin/v1/workspaces": Access.WITHIN,
     "POST /admin/v1/workspaces": Access.ADMIN,
-    "GET /admin/v1/workspaces/{id}": Access.VIEWER,
+    "GET /admin/v1/workspaces/{id}": Access.WITHIN,
     "POST /admin/v1/workspaces/{id}": Access.ADMIN,
     "POST /admin/v1/workspaces/{id}/archive": Access.ADMIN,
-    "GET /admin/v1/workspaces/{id}/members": Access.VIEWER,
+    "GET /admin/v1/workspaces/{id}/members": Access.WITHIN,
     "POST /admin/v1/workspaces/{id}/members": Access.ADMIN,
     "POST /admin/v1/workspaces/{id}/members/{member}": Access.ADMIN,
     "DELETE /admin/v1/workspaces/{id}/members/{member}": Access.ADMIN,
-    "GET /admin/v1/workspaces/{id}/balance": Access.VIEWER,
-    "GET /admin/v1/plans": Access.VIEWER,
-    "GET /admin/v1/plans/{name}": Access.VIEWER,
-    "GET /admin/v1/credits": Access.VIEWER,
+    "GET /admin/v1/workspaces/{id}/balance": Access.WITHIN,
+    "GET /admin/v1/plans": Access.WITHIN,
+    "GET /admin/v1/plans/{name}": Access.WITHIN,
+    "GET /admin/v1/credits": Access.WITHIN,
     "POST /admin/v1/credits": Access.OWNER,
     "POST /admin/v1/credits/{id}/refund": Access.OWNER,
     "GET /admin/v1/ledger": Access.VIEWER,
     "GET /admin/v1/ledger/accounts": Access.VIEWER,
     "GET /admin/v1/ledger/postings/{id}": Access.VIEWER,
     "POST /admin/v1/ledger/verify": Access.ADMIN,
-    "GET /admin/v1/receipts/{id}": Access.VIEWER,
-    "GET /admin/v1/models": Access.VIEWER,
+    "GET /admin/v1/receipts/{id}": Access.WITHIN,
+    "GET /admin/v1/models": Access.WITHIN,
     "GET /admin/v1/pool": Access.VIEWER,
     "POST /admin/v1/pool/{provider}/{number}/test": Access.ADMIN,
     "POST /admin/v1/pool/{provider}/{number}/drain": Access.ADMIN,

@@ -10,7 +10,6 @@ provider and its number, the place in its variable counted from 1; nothing here 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gateway.catalog.providers import Provider
 from gateway.control.orders import MissingError
@@ -23,7 +22,7 @@ from gateway.upstream import key_test
 from gateway.upstream.key_test import Finding, Verdict
 from gateway.upstream.pool import headroom, names, seats
 from gateway.upstream.pool.names import Namer
-from gateway.upstream.pool.standing import DRAINED, State, due, pack, unpack, vouched
+from gateway.upstream.pool.standing import DRAINED, Ending, Scope, State, due, moved, pack, unpack, vouched
 
 _DRAINED = "drained_credentials"  # the fact in the database: a JSON list of credentials' numbers, as text
 _METERS = {
@@ -34,6 +33,7 @@ _METERS = {
 }
 SWAP_TRIES = 64
 OTHER_MODELS = "(others)"
+UNKNOWN_KEY = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,14 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How something stands now. `word` is a reason's, `healthy`, `due` (its time is over, the next call probes) or `probing`."""
+    """How something stands now. `word` is a reason's, `healthy`, `due` (its time is over, the next call probes) or `probing`.
+
+    `reason` is why it is or was out, also while it is `due` or `probing`; empty when it is healthy.
+    """
 
     word: str
     out_ms: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ class Lane:
     first_token_us: int | None
     tokens_per_s: float | None
     room: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """A credential as a call to one model would find it now. `score` is what a pick would compare, from 0 to 1, before
+    anything is added for a warm prompt; None for one that can take no call."""
+
+    number: int
+    standing: Standing
+    drained: bool
+    in_flight: int
+    score: float | None
 
 
 class PoolDesk:
@@ -118,18 +134,26 @@ class PoolDesk:
         self._mark(credential, True)
 
     def resume(self, credential: Credential) -> None:
-        """It takes calls again, and whatever kept it out may be tried at once. Raises StoreError."""
+        """It takes calls again, and whatever kept it out may be tried at once: its own state, its limits at models, and what
+        keeps all keys of its provider out. Raises StoreError."""
         self._remember(self._drained() - {credential.name})
         self._mark(credential, False)
         now_ms = self.now_ms
-        self._move(credential, lambda state: due(state, now_ms) if state.is_out(now_ms) and not state.probing else state)
+        for at in self._states_over(credential):
+            self._move(at, lambda state: due(state, now_ms) if state.is_out(now_ms) and not state.probing else state)
 
     def test(self, credential: Credential) -> Finding:
-        """Asks the upstream whether it takes the key, and lets it come back if so. Blocks; may be called from any thread."""
+        """Asks the upstream whether it takes the key: one that it takes may come back, one that it does not know (401) is out.
+
+        Blocks; may be called from any thread.
+        """
         found = key_test.ask(credential.provider, credential.number - 1)
+        now_ms = self.now_ms
+        at = self._state_at(credential.row)
         if found.verdict is Verdict.TAKEN:
-            now_ms = self.now_ms
-            self._move(credential, lambda state: vouched(state, now_ms))
+            self._move(at, lambda state: vouched(state, now_ms))
+        elif found.status == UNKNOWN_KEY:  # a 403 may only mean that the key is not for questions
+            self._move(at, lambda state: moved(state, Scope.CREDENTIAL, Ending.REFUSED, now_ms))
         return found
 
     def is_drained(self, credential: Credential) -> bool:
@@ -161,6 +185,43 @@ class PoolDesk:
     def provider_lanes(self, provider: str, models: Sequence[str]) -> list[Lane]:
         """The same for what concerns all of a provider's credentials."""
         return self._lanes_of(self._provider_rows[provider], models)
+
+    def provider_chance(self, provider: str, model: str) -> Standing:
+        """How a call to a model would find a provider now, whatever key it takes."""
+        row = self._provider_rows[provider]
+        if self._shared is None or row is None:
+            return Standing("healthy", 0)
+        return self._worse(row, self._shared.credentials.lane(row, names.model(model), take=False))
+
+    def chances(self, provider: str, model: str) -> list[Chance]:
+        """How a call to a model would find each credential of a provider now, by number; empty where no shared file is."""
+        shared, row = self._shared, self._provider_rows[provider]
+        if shared is None or row is None:
+            return []
+        number, now_ms = names.model(model), self.now_ms
+        # As workers do: a model has lanes of its own at every credential, or at none.
+        own = not shared.credentials.is_shared(row, shared.credentials.lane(row, number, take=False))
+        found = []
+        for one in self._credentials:
+            if one.provider.name != provider or one.row is None:
+                continue
+            at = shared.credentials.lane(one.row, number, take=own)
+            standing, drained = self._worse(one.row, at), self.is_drained(one)
+            in_flight = self.totals(one)[Tally.IN_FLIGHT]
+            full = bool(one.provider.concurrency_max) and in_flight >= one.provider.concurrency_max
+            score = None
+            if not (standing.out_ms or standing.word == "probing" or drained or full):
+                seat = seats.Seat(seats.Credential(shared.region, shared.layout, 0, one.number - 1, one.name, one.row), at)
+                score = seat.score(now_ms, in_flight, 0)
+            found.append(Chance(one.number, standing, drained, in_flight, score))
+        return found
+
+    def _worse(self, row: int, lane_at: int) -> Standing:
+        """Of the state at any model and the state at one: the one that keeps calls away for longer."""
+        assert self._shared is not None
+        load, now_ms = self._shared.region.load, self.now_ms
+        states = [unpack(load(at)) for at in (self._shared.layout.credential_at(row) + STATE_AT, lane_at + LANE_STATE_AT)]
+        return standing(max(states, key=lambda one: (one.is_out(now_ms), one.needs_probe, one.until_ms)), now_ms)
 
     def _row(self, name: int) -> int | None:
         return None if self._shared is None else self._shared.credentials.take(name, names.boot(), self.now_ms)
@@ -208,43 +269,44 @@ class PoolDesk:
             if word == wanted or self._swap(credential, word, wanted):
                 return
 
-    def _move(self, credential: Credential, to: Callable[[State], State]) -> None:
+    def _move(self, at: int | None, to: Callable[[State], State]) -> None:
+        """Moves the state at an offset of the shared file, keeping the operator's mark."""
+        if self._shared is None or at is None:
+            return
+        region = self._shared.region
         for _ in range(SWAP_TRIES):
-            word = self._load(credential.row)
-            if self._swap(credential, word, pack(to(unpack(word))) | word & DRAINED):
+            word = region.load(at)
+            if region.compare_swap(at, word, pack(to(unpack(word))) | word & DRAINED):
                 return
 
+    def _states_over(self, credential: Credential) -> list[int]:
+        """Offsets of every state that can keep a credential out: its own and its provider's, at any model and at each."""
+        if self._shared is None:
+            return []
+        found = []
+        for row in (credential.row, self._provider_rows[credential.provider.name]):
+            if row is not None:
+                lanes = (at + LANE_STATE_AT for _, at in self._shared.credentials.lanes(row))
+                found += [self._shared.layout.credential_at(row) + STATE_AT, *lanes]
+        return found
+
+    def _state_at(self, row: int | None) -> int | None:
+        return None if self._shared is None or row is None else self._shared.layout.credential_at(row) + STATE_AT
+
     def _load(self, row: int | None) -> int:
-        if self._shared is None or row is None:
-            return 0
-        return self._shared.region.load(self._shared.layout.credential_at(row) + STATE_AT)
+        at = self._state_at(row)
+        return 0 if self._shared is None or at is None else self._shared.region.load(at)
 
     def _swap(self, credential: Credential, old: int, new: int) -> bool:
-        if self._shared is None or credential.row is None:
-            return True
-        at = self._shared.layout.credential_at(credential.row) + STATE_AT
-        return self._shared.region.compare_swap(at, old, new)
+        at = self._state_at(credential.row)
+        return self._shared is None or at is None or self._shared.region.compare_swap(at, old, new)
 
 
 def standing(state: State, now_ms: int) -> Standing:
     """A state in words."""
     if not state.needs_probe:
         return Standing("healthy", 0)
+    reason = state.reason.word
     if not state.is_out(now_ms):
-        return Standing("due", 0)
-    return Standing("probing" if state.probing else state.reason.word, 0 if state.probing else state.until_ms - now_ms)
-
-
-def pool_health(desk: PoolDesk) -> list[dict[str, Any]]:
-    """How many keys of each provider can take calls now: for everybody, so without saying which and why."""
-    return [
-        {
-            "provider": provider.name,
-            "up": not desk.provider_standing(provider.name).out_ms,
-            "keys": len(provider.credentials),
-            "keys_up": sum(
-                not desk.standing(one).out_ms and not desk.is_drained(one) for one in desk if one.provider is provider
-            ),
-        }
-        for provider in desk.providers
-    ]
+        return Standing("due", 0, reason)
+    return Standing("probing", 0, reason) if state.probing else Standing(reason, state.until_ms - now_ms, reason)

@@ -22,6 +22,7 @@ from granian.server.embed import Server
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from gateway.control import first_owner
 from gateway.control.accounts import Accounts
 from gateway.control.admin.asking import Asking
 from gateway.control.admin.endpoints import ENDPOINTS
@@ -46,8 +47,8 @@ from gateway.control.lock import ControlLock, LockTakenError
 from gateway.control.metrics import Exposition, Tally
 from gateway.control.model_lists import ModelLists
 from gateway.control.permissions import INTERNAL, RELAYED, TRUSTED, Access
-from gateway.control.pool import pool_health
 from gateway.control.pool_figures import pool_figures
+from gateway.control.pool_health import pool_health
 from gateway.control.pool_watch import PoolWatch
 from gateway.control.relayed import Relayed, uptime_s
 from gateway.control.release import version
@@ -117,6 +118,7 @@ def run(settings: Settings, make_pages: PagesMaker = NoPages) -> None:
         with ControlLock.take(paths.control_lock, LOCK_WAIT_S):
             opened = open_all(settings, SystemClock())
             try:
+                first_owner.make(settings, Accounts(opened.store, opened.pepper, opened.clock))
                 asyncio.run(serve(settings, opened, make_pages))
             finally:
                 opened.store.close()
@@ -170,8 +172,9 @@ async def serve(settings: Settings, opened: Opened, make_pages: PagesMaker = NoP
     counting = Counting(settings.body_max_bytes)
     lists = ModelLists(settings.providers, clock)
     health = Health(opened, keeper, settings.simulated)
-    pool = opened.upstreams.pool
-    exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir), pool_figures(pool))
+    upstreams = opened.upstreams
+    figures = pool_figures(upstreams.pool, lambda: upstreams.models)
+    exposition = Exposition(tally.families, worker_figures(opened.shared, paths.run_dir), figures)
     token = None if settings.metrics_token is None else settings.metrics_token.reveal()
     front = front_desk(settings, opened, accounts, sessions, drain, health, books)
     asking = Asking(front, books)
@@ -179,12 +182,12 @@ async def serve(settings: Settings, opened: Opened, make_pages: PagesMaker = NoP
     pages = make_pages(settings, front, asking)
     relayed = [*Relayed(exposition, health, token).routes(), *network.routes(ENDPOINTS, RELAYED), *pages.routes()]
     apps = {
-        paths.control_sock: build(relayed, RELAYED, pages.permissions),
+        paths.control_sock: build(relayed, RELAYED, pages.permissions, tally.strangers.stray(clock)),
         paths.admin_sock: build(trusted.routes(ENDPOINTS, TRUSTED), TRUSTED),
         paths.internal_sock: build([*counting.routes(), *lists.routes()], INTERNAL),
     }
     keeping = asyncio.create_task(keeper.run(stop))
-    watching = asyncio.create_task(PoolWatch(pool).run(stop))
+    watching = asyncio.create_task(PoolWatch(upstreams.pool).run(stop))
     async with listening(apps):
         structlog.get_logger().info("control plane ready", pid=os.getpid(), keys_in_force=opened.keys_in_force)
         # What was made so far lives as long as the process, and rows are made by the thousand without a cycle among them.
@@ -232,6 +235,7 @@ def front_desk(
         catch_up=drain.enter_all,
         verifier=Verifier(reader, pepper, opened.desk.limits, drain.enter_all),
         in_books=in_books,
+        strangers=opened.tally.strangers,
         upstreams=lambda: opened.upstreams,
         reload=lambda: reload(settings, tell_supervisor),
     )
@@ -251,6 +255,7 @@ class Health:
         shared = self._opened.shared
         alive = shared.workers.alive(self._opened.paths.run_dir)
         failing = self._keeper.failing
+        upstreams = self._opened.upstreams
         return {
             "status": "ok" if alive and not failing and not shared.draining else "degraded",
             "version": self._version,
@@ -260,7 +265,7 @@ class Health:
             "draining": shared.draining,
             "books": {"failing": failing, "age_s": round(self._keeper.age_s, 3)},
             "simulated": self._simulated,
-            "pool": pool_health(self._opened.upstreams.pool),
+            "pool": pool_health(upstreams.pool, upstreams.speeds),
         }
 
 

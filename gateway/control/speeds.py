@@ -80,6 +80,23 @@ class Speeds:
         """The sums so far; all 0 for what was never asked."""
         return self._speeds.get((provider, model)) or Speed()
 
+    def models_of(self, provider: str) -> list[str]:
+        """Every model that this provider has answered for."""
+        return sorted(model for name, model in list(self._speeds) if name == provider)
+
+    def of_provider(self, provider: str) -> Speed:
+        """The sums over all models of a provider."""
+        total = Speed()
+        for (name, _), one in list(self._speeds.items()):
+            if name == provider:
+                total.succeeded += one.succeeded
+                total.failed += one.failed
+                total.streams += one.streams
+                total.first_us += one.first_us
+                total.stream_us += one.stream_us
+                total.stream_tokens += one.stream_tokens
+        return total
+
     @property
     def models(self) -> list[str]:
         """Every model that an upstream has answered for."""

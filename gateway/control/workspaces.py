@@ -5,12 +5,13 @@ used. People have roles; what a role may do is decided where they come in.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gateway.control import spans
 from gateway.control.orders import ConflictError, MissingError, Name, OrderError, check_text, date
 from gateway.control.store import MemberRecord, Store, WorkspaceRecord
 from gateway.control.store import workspaces as rows
@@ -36,6 +37,12 @@ class WorkspaceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """A new name for a workspace."""
 
     name: Name
+
+
+class ZoneOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The time zone in which a workspace reads its charts."""
+
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class MemberOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -89,10 +96,10 @@ class Workspaces:
                 raise
             return self.create(WorkspaceOrder(name=reference))
 
-    def page(self, after_id: int = 0, limit: int = -1) -> list[WorkspaceRecord]:
-        """Workspaces in order of making, archived ones too; a negative limit means all."""
+    def page(self, after_id: int = 0, limit: int = -1, within: Collection[int] | None = None) -> list[WorkspaceRecord]:
+        """Workspaces in order of making, archived ones too; a negative limit means all, `within` are the only ones."""
         with self._store.reading() as connection:
-            return rows.page(connection, after_id, limit)
+            return rows.page(connection, after_id, limit, within)
 
     def rename(self, reference: str, change: WorkspaceChange) -> WorkspaceRecord:
         """Raises ConflictError when the name is taken, OrderError, StoreError."""
@@ -105,6 +112,17 @@ class Workspaces:
             if other is not None and other.id != record.id:
                 raise ConflictError(f"there is a workspace called {change.name!r} already")
             changed = replace(record, name=change.name)
+            rows.change(connection, changed)
+        return changed
+
+    def set_zone(self, reference: str, order: ZoneOrder) -> WorkspaceRecord:
+        """Says in which zone a workspace reads its charts. Raises OrderError for one that nobody has heard of, StoreError."""
+        try:
+            spans.zone(order.time_zone)
+        except spans.SpanError:
+            raise OrderError("time_zone must be a time zone such as UTC or Europe/Berlin") from None
+        with self._store.transaction() as connection:
+            changed = replace(self.find(reference), time_zone=order.time_zone)
             rows.change(connection, changed)
         return changed
 
@@ -186,6 +204,7 @@ def view(workspace: WorkspaceRecord) -> dict[str, Any]:
         "plan": workspace.plan,
         "created_at": date(workspace.created_at_s),
         "archived_at": date(workspace.archived_at_s),
+        "time_zone": workspace.time_zone,
     }
 
 

@@ -98,5 +98,10 @@ class Fault(Exception):
     def status(self) -> int:
         return TRAITS[self.kind].status
 
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether the same request may succeed later. A limit that no waiting ends names no time to wait for."""
+        return self.traits.retryable and not (self.kind is FaultKind.LIMITED and self.retry_after_s is None)
+
     def __repr__(self) -> str:
         return f"<Fault {self.kind.word} {self.status}: {self.text}>"

@@ -47,6 +47,8 @@ class Profile:
     stream_options: bool = True
     user: bool = True
     service_tier: bool = True
+    verbosity: bool = True
+    cache_key: bool = True  # what names the prompts that share a prefix
     cache_marks: bool = False  # marks of cached prefixes are taken
     cache_automatic: bool = False  # ask for caching of the whole prefix where the client did not mark anything
 

@@ -17,8 +17,8 @@ from gateway.dataplane.passthrough import Passthrough
 from gateway.dataplane.worker import Worker
 from gateway.state.counters import Counter
 from gateway.state.inflight import RowsTakenError
-from gateway.state.journal import Surface
 from gateway.state.limits import Amounts, LimitsBusyError, Metric, Refused
+from gateway.state.record import Surface
 
 BOOKS_DOWN = "The gateway cannot record usage at the moment. Please try again."
 BUSY = "The gateway is handling as many requests as it can. Please try again."
@@ -44,10 +44,12 @@ def message(
     body: bytes,
     max_tokens: int,
     others: tuple[tuple[str, int], ...] = (),
+    shape: bytes | None = None,
 ) -> None:
     """Admits a request to a model, whose worst case is known from its body. Raises Fault UNAVAILABLE, LIMITED, UNPAID.
 
     `others` are further models that may answer it, each with the most output it may bring: the dearest is held.
+    `shape` is the body's outline, if there is one.
     """
     tariff, model = worker.tariff, exchange.model_served
     terms = tariff.terms(model)
@@ -58,12 +60,12 @@ def message(
     if not metrics:
         _open(worker, exchange)
         return
-    worst = worst_case(metrics, body, max_tokens, exchange.stream, terms.family, exchange.rate, exchange.weight)
+    worst = worst_case(metrics, body, max_tokens, exchange.stream, terms.family, exchange.rate, exchange.weight, shape)
     mask = tariff.mask(model)
     for other_model, most in others:
         family, rate, weight = tariff.terms(other_model).family, tariff.rate(other_model, exchange.started_ns), exchange.weight
         weight = weight and tariff.terms(other_model).weight
-        worst = dearer(worst, worst_case(metrics, body, most, exchange.stream, family, rate, weight))
+        worst = dearer(worst, worst_case(metrics, body, most, exchange.stream, family, rate, weight, shape))
         mask |= tariff.mask(other_model)
     exchange.held_tokens, exchange.held_nanodollars = worst.full[Metric.TOTAL_TOKENS], worst.full[Metric.COST]
     _open(worker, exchange)

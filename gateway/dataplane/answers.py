@@ -20,7 +20,8 @@ from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
 from gateway.dataplane.withheld import Withheld
 from gateway.dialects.anthropic.reply import Missing
-from gateway.state.journal import Flags, Surface
+from gateway.dialects.upstream_error import fault_of
+from gateway.state.record import Flags, Surface
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_answer, of_fault, of_stream_error
 
 # A Message of 128 000 tokens is about half a megabyte; images do not come back. An error is a sentence.
@@ -144,15 +145,11 @@ class Collected:
         self._whole = True
         if self._refused:
             return self._withhold(Fault(FaultKind.GARBLED, self._refused))
+        if self._status >= 400:
+            return self._end_error()
         if self._size > self._bytes_max:
             return self._withhold(Fault(FaultKind.GARBLED, TOO_LARGE))
         body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        if self._status >= 400:
-            self._error = body = self._scrubbed(body)
-            if self._status == 401:
-                return self._withhold(Fault(FaultKind.UNAVAILABLE, UPSTREAM_REFUSED_US, retry_after_s=30))
-            self.kept = Withheld(self._exchange, self.outcome, None, self._status, self._pairs_for(body), body)
-            return None
         if self._exchange.method != "HEAD":
             try:
                 body = self._read(body)
@@ -165,6 +162,24 @@ class Collected:
                 return fault
         self._send(body)
         return None
+
+    def _end_error(self) -> Fault | None:
+        """An error keeps its status, its headers and its words; where there are none to show, words of ours stand for them."""
+        exchange = self._exchange
+        body = self._error = self._scrubbed(self._error_body())
+        if self._status == 401:
+            return self._withhold(Fault(FaultKind.UNAVAILABLE, UPSTREAM_REFUSED_US, retry_after_s=30))
+        if not body and exchange.method != "HEAD":
+            request_id = exchange.upstream_request_id or exchange.id_text
+            body = exchange.dialect.write_fault(fault_of(self._status, ""), request_id)[2]
+            self._pairs = [pair for pair in self._pairs if pair[0] != b"content-type"]
+            self._pairs.append((b"content-type", b"application/json"))
+        self.kept = Withheld(exchange, self.outcome, None, self._status, self._pairs_for(body), body)
+        return None
+
+    def _error_body(self) -> bytes:
+        """What came of an error's body; nothing of one that is larger than any error."""
+        return b"" if self._size > self._bytes_max else b"".join(self._parts)
 
     def cut(self, fault: Fault) -> None:
         self._withhold(fault)

@@ -29,20 +29,17 @@ async def read(relay: Passthrough, receive: Receive, said: Said, *, bytes_max: i
         raise too_large()
     if length == 0 or (length is None and b"transfer-encoding" not in said.notes):
         return b""
-    first, more = await read_piece(relay, receive)
-    if len(first) > bytes_max:
-        raise too_large()
-    if len(first) == length or not more:
-        return _whole(first, length)
-    parts = [first]
-    size = len(first)
+    parts: list[bytes] = []
+    size, more = 0, True
     while more and size != length:
         piece, more = await read_piece(relay, receive)
         parts.append(piece)
         size += len(piece)
         if size > bytes_max:
             raise too_large()
-    return _whole(b"".join(parts), length)
+    # A compiled coroutine keeps its names for as long as whoever awaited it runs; the body must not live on in them.
+    del piece
+    return _whole(parts, length)
 
 
 async def read_piece(relay: Passthrough, receive: Receive) -> tuple[bytes, bool]:
@@ -58,10 +55,12 @@ async def read_piece(relay: Passthrough, receive: Receive) -> tuple[bytes, bool]
         relay.reading = None
     if message["type"] == "http.disconnect":
         raise ClientGone
-    return message["body"], message["more_body"]
+    return message.pop("body"), message["more_body"]
 
 
-def _whole(body: bytes, length: int | None) -> bytes:
+def _whole(parts: list[bytes], length: int | None) -> bytes:
+    body = b"".join(parts)
+    parts.clear()
     if length is not None and len(body) != length:
         raise ClientGone
     return body

@@ -38,9 +38,11 @@ from gateway.dataplane.surfaces import Match, Place
 from gateway.dataplane.watch import CLIENT_STALL_S
 from gateway.dataplane.worker import Worker
 from gateway.dialects.anthropic import batches, request
-from gateway.dialects.passing import ANTHROPIC
+from gateway.dialects.body import outlined
+from gateway.dialects.passing import ANTHROPIC, Passing
+from gateway.dialects.request import Request
 from gateway.state.counters import Counter
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from gateway.upstream.pool import affinity
 
 Scope = dict[str, Any]
@@ -108,6 +110,7 @@ class Calls:
         )
         admit.early(worker, exchange, relay)
         if match.metered or match.surface is Surface.COUNT_TOKENS:
+            scope["headers"] = []  # three kilobytes that nobody looks at again
             await self._message(exchange, relay, scope, said, receive)
         elif match.surface is Surface.MODELS:
             await body.read(relay, receive, said, bytes_max=upload.HELD_BYTES_MAX)
@@ -125,15 +128,14 @@ class Calls:
             raise Fault(FaultKind.UNSUPPORTED, "The Content-Type must be application/json with UTF-8.")
         payload = await body.read(relay, receive, said, bytes_max=settings.body_max_bytes)
         exchange.request_bytes = len(payload)
-        plain = await body.decoded(payload, said.notes.get(b"content-encoding"), bytes_max=settings.body_max_bytes)
+        encoding = said.notes.get(b"content-encoding")
+        plain = payload if encoding is None else await body.decoded(payload, encoding, bytes_max=settings.body_max_bytes)
         betas = headers.betas(said)
-        large = len(plain) > aside.INLINE_BYTES_MAX
-        if dialect.check is not None:
-            asked = await aside.done(partial(dialect.check, plain)) if large else dialect.check(plain)
-        elif large:
-            asked = await aside.done(partial(request.check, plain, version=version, betas=betas, count_tokens=count))
+        shape = outlined(plain) if len(plain) <= aside.OUTLINED_BYTES_MAX else None
+        if shape is None or len(shape) > aside.INLINE_BYTES_MAX:
+            asked = await aside.done(partial(_checked, dialect, plain, shape, version, betas, count))
         else:
-            asked = request.check(plain, version=version, betas=betas, count_tokens=count)
+            asked = _checked(dialect, plain, shape, version, betas, count)
         exchange.stream, exchange.model_asked = asked.stream, asked.model
         plan = routing.plan(worker, asked.model, dialect)
         caller = exchange.caller
@@ -146,7 +148,9 @@ class Calls:
         key = 0
         if worker.chooses and caller is not None:
             key = affinity.key_of(caller.workspace_id, headers.session(said), asked.document)
-        del asked
+        marked = shape  # where marks for the cache are looked for
+        del asked, payload, plain, shape  # a call may last for an hour; what is needed of them is on `wanted`
+        said.forget()
         if count:
             await self._count(exchange, relay, wanted, key, receive)
             return
@@ -155,13 +159,14 @@ class Calls:
         else:
             form = routing.form(worker, exchange, wanted, plan[0])
         max_tokens = routing.output_tokens_max(exchange, wanted, plan[0])
-        wanted.document = None  # the parsed body, which may be larger than the body itself; the call may last minutes
-        # The hold goes by what is sent: a translated body may be longer than its own.
-        sent = plain if exchange.translation is None else form.body
-        if len(plan) == 1:
-            admit.message(worker, exchange, relay, sent, max_tokens)
+        wanted.forget()
+        others = () if len(plan) == 1 else routing.terms_elsewhere(exchange, wanted)
+        if exchange.translation is None:
+            admit.message(worker, exchange, relay, wanted.plain, max_tokens, others, marked)
         else:
-            admit.message(worker, exchange, relay, sent, max_tokens, routing.terms_elsewhere(exchange, wanted))
+            # The hold goes by what is sent: a translated body may be longer than its own.
+            admit.message(worker, exchange, relay, form.body, max_tokens, others)
+        del marked
         worker.watch.sent(relay, receive)
         withheld = await failover.carry(worker, exchange, relay, wanted, form, key, "")
         if withheld is not None:
@@ -173,7 +178,7 @@ class Calls:
         counting_ones = tuple(one for one in wanted.plan if exchange.dialect.name in worker.upstreams[one.provider.name].speaks)
         first = wanted.plan[0]
         exchange.model_served, exchange.upstream = first.model_served, worker.upstreams[first.provider.name]
-        wanted.document = None
+        wanted.forget()
         admit.other(worker, exchange, relay)
         worker.watch.sent(relay, receive)
         if not counting_ones:
@@ -225,8 +230,21 @@ class Calls:
         head = headers.control_head(exchange, scope["query_string"], scope["headers"], peer, len(payload))
         worker.watch.sent(relay, receive)
         try:
-            await attempt(exchange, relay, worker.control, worker.counters, head, payload)
+            form = Form(exchange.path, scope["query_string"], b"", payload)
+            form.head = head
+            await attempt(exchange, relay, worker.control, worker.counters, form)
         except Fault as fault:
             if fault.kind is not FaultKind.UNREACHABLE:
                 raise
             raise Fault(FaultKind.UNAVAILABLE, "The control plane is not available.", retry_after_s=2) from fault
+
+
+def _checked(
+    dialect: Passing, plain: bytes, shape: bytes | None, version: str, betas: frozenset[str], count_tokens: bool
+) -> Request:
+    """A body as a request, read by its outline, which is made here when it was not made before. Raises Fault INVALID."""
+    if shape is None:
+        shape = outlined(plain)
+    if dialect.check is not None:
+        return dialect.check(plain, shape)
+    return request.check(plain, version=version, betas=betas, count_tokens=count_tokens, shape=shape)

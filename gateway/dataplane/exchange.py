@@ -7,21 +7,29 @@ worker has.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gateway.catalog.models import Model
 from gateway.catalog.prices import Rate
 from gateway.core.faults import Fault, FaultKind
-from gateway.core.ids import fresh_id, text_of
+from gateway.core.ids import text_of, timed_id
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dataplane.amounts import Budget
 from gateway.dialects.passing import ANTHROPIC, Passing
 from gateway.dialects.translation import Translation
-from gateway.state.journal import Surface
 from gateway.state.keys import KeyRow
+from gateway.state.record import Surface
 from gateway.upstream.pool.lease import Lease
 from gateway.upstream.providers import Upstream
 from gateway.upstream.transport.http1 import Connection
+
+
+class Request(Protocol):
+    """What is sent to upstreams, kept for as long as it may have to be sent again."""
+
+    def release(self) -> None:
+        """Lets go of it: the client has seen something of an answer."""
 
 
 @dataclass(slots=True, repr=False)
@@ -32,7 +40,7 @@ class Exchange:
     path: str
     started_ns: int  # wall clock
     began_ns: int  # monotonic
-    request_id: bytes = field(default_factory=fresh_id)
+    request_id: bytes = b""  # made here, of the start
     dialect: Passing = ANTHROPIC  # the client's
     metered: bool = False  # its tokens are billed
     # identify
@@ -60,16 +68,20 @@ class Exchange:
     lease: Lease | None = None
     credential: int = 0
     connection: Connection | None = None
+    request: Request | None = None
     # passthrough
     status: int = 0
     usage: Usage = field(default_factory=Usage)
-    flags: int = 0  # of state.journal.Flags
+    flags: int = 0  # of state.record.Flags
     first_content_ns: int = 0  # monotonic; 0 while there is none
     response_bytes: int = 0
     upstream_request_id: str = ""
     # whoever ends it
     outcome: Outcome | None = None
     fault: FaultKind = FaultKind.NONE
+
+    def __post_init__(self) -> None:
+        self.request_id = timed_id(self.started_ns)
 
     @property
     def id_text(self) -> str:

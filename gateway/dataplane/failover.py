@@ -112,10 +112,11 @@ async def _attempted(worker: Worker, exchange: Exchange, relay: Passthrough, lea
     upstream = exchange.upstream
     assert upstream is not None  # the lease is of its pool
     exchange.lease, exchange.credential = lease, lease.credential
-    head = headers.request_head(exchange, upstream, form.path, form.query, form.block, len(form.body) if form.has_body else None)
+    length = len(form.body) if form.has_body else None
+    form.head = headers.request_head(exchange, upstream, form.path, form.query, form.block, length)
     fault: Fault | None = None
     try:
-        await attempt(exchange, relay, upstream.connections, worker.counters, head, form.body)
+        await attempt(exchange, relay, upstream.connections, worker.counters, form)
     except Fault as error:
         fault = error
     withheld = relay.kept

@@ -43,7 +43,7 @@ class Flow:
         self._pending: asyncio.Future[None] | None = None
         self._gone = False
         self._flushed: asyncio.Future[None] | None = None
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[Message] | None = None  # made when there is something to wait: one takes 800 bytes
         self.started = False
         self.closed = False  # the last frame went out, or the client is gone
         self.closes_after = False  # the connection shall not carry another request
@@ -63,6 +63,7 @@ class Flow:
             # What the upstream says of the operator's own limits would be mistaken for the caller's.
             headers = [pair for pair in headers if not pair[0].startswith(RATE_LIMIT_PREFIXES)]
             headers += standing
+            self.standing = None
         if self.closes_after:
             headers.append((b"connection", b"close"))
         self.put({"type": "http.response.start", "status": status, "headers": headers})
@@ -78,6 +79,8 @@ class Flow:
         if self.closed:
             return
         if self._pending is not None:
+            if self._waiting is None:
+                self._waiting = deque()
             self._waiting.append(message)
             return
         if self._send_now(message):
@@ -87,7 +90,7 @@ class Flow:
         """The client is gone: what waits is forgotten."""
         self.closed = True
         self._gone = True
-        self._waiting.clear()
+        self._waiting = None
         self._wake()
 
     def break_off(self) -> None:

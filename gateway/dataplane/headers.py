@@ -73,6 +73,11 @@ class Said:
         # The server has checked that it is one number.
         return None if value is None else int(value)
 
+    def forget(self) -> None:
+        """Lets go of what was said, once everything is decided."""
+        self.block = b""
+        self.notes.clear()
+
 
 def read(headers: Headers) -> Said:
     """Sorts a request's headers (names in lower case, as ASGI gives them)."""

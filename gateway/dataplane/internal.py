@@ -3,9 +3,9 @@
 import asyncio
 
 from gateway.core.faults import Fault
-from gateway.dataplane.attempt import opened
 from gateway.dataplane.body import ClientGone
 from gateway.dataplane.headers import Headers
+from gateway.dataplane.opening import opened
 from gateway.dataplane.passthrough import Passthrough
 from gateway.dataplane.worker import Worker
 

@@ -20,16 +20,17 @@ from typing import Any
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane import bugs, headers, settle
+from gateway.dataplane import aside, bugs, headers, settle
 from gateway.dataplane.answers import Answer, Collected, Raw
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow, Send
-from gateway.dataplane.relay import Relayed, Translated
+from gateway.dataplane.relay import Relayed
 from gateway.dataplane.streamed import Streamed
+from gateway.dataplane.translated import Translated
 from gateway.dataplane.withheld import Withheld
 from gateway.dialects.passing import ANTHROPIC
 from gateway.state.inflight import InflightRows
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from gateway.upstream.connections import Connections
 from gateway.upstream.pool.reading import ABANDONED, Told, of_fault
 from gateway.upstream.silence import Silence
@@ -106,6 +107,7 @@ class Passthrough:
         """The connection of the next attempt."""
         self.connection = connection
         self.stale = False
+        self._leaving = None
         self.asked_ns = self.last_byte_ns = self._clock.monotonic_ns()
         if self.done.done():
             self.done = asyncio.get_running_loop().create_future()
@@ -163,17 +165,40 @@ class Passthrough:
         if data:
             if answer.take(data):
                 self.news_ns = now_ns
+            request = self.exchange.request
+            if request is not None and self.flow.started:
+                # Nothing is tried again from here on, and a stream may go on for an hour.
+                self.exchange.request = None
+                request.release()
             if answer.stops:
                 fault = answer.close()
                 if answer.kept is None:
                     self.exchange.end(Outcome.UPSTREAM_DIED if fault else Outcome.BUDGET_ENDED, fault)
                 self._stop()
                 return
-        if ended:
-            fault = answer.end()
-            if answer.kept is None:
-                self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)
-            self._finish()
+        if ended and isinstance(answer, Translated) and answer.takes_long():
+            preparing = asyncio.ensure_future(aside.done(answer.prepare))
+            preparing.add_done_callback(lambda prepared: self._prepared(answer, prepared))
+        elif ended:
+            self._end(answer)
+
+    def _end(self, answer: Answer) -> None:
+        fault = answer.end()
+        if answer.kept is None:
+            self.exchange.end(Outcome.UPSTREAM_DIED if fault else answer.outcome, fault)
+        self._finish()
+
+    def _prepared(self, answer: Answer, prepared: "asyncio.Future[None]") -> None:
+        """Goes on with a large answer, unless the call came to another end meanwhile."""
+        bug = None if prepared.cancelled() else prepared.exception()
+        if answer is not self._answer or self.done.done():
+            return
+        try:
+            if bug is not None:
+                raise bug
+            self._end(answer)
+        except Exception as error:  # noqa: BLE001 -- as in `data`
+            self._broken(error)
 
     def lost(self, fault: Fault) -> None:
         connection = self.connection
@@ -322,9 +347,10 @@ class Passthrough:
     def _note_progress(self, output_bytes: int, events: int, record: Callable[[], bytes] | None) -> None:
         row = self.exchange.row
         assert row is not None  # only admitted requests have an answer that is streamed
-        self._rows.progress(row, output_bytes, events)
+        # The input first: a worker that dies between the two must not leave an output that is billed beside an estimate of it.
         if record is not None:
             self._rows.rewrite(row, record())
+        self._rows.progress(row, output_bytes, events)
 
     def let_go(self) -> None:
         """Cuts the references between the parts of an ended call, so that they are freed without the garbage collector."""

@@ -1,10 +1,8 @@
-"""Relay: answers that are not simply an Anthropic answer for an Anthropic client.
+"""Relay: streams that are not simply an Anthropic stream for an Anthropic client.
 
-Owns what becomes of an upstream's answer in another dialect than the client's, whole or streamed, and of streams in OpenAI's
-dialects that are passed on. Everything happens inside `data_received`, as in `answers`; the dialects do the work, and what
-differs between them is in `dialects.passing` and `dialects.translation`.
-
-A translated answer has headers of its own: an upstream's describe its own bytes and the operator's account.
+Owns what becomes of an upstream's stream in another dialect than the client's, and of streams in OpenAI's dialects that are
+passed on; `translated` has whole answers. Everything happens inside `data_received`, as in `answers`; the dialects do the work,
+and what differs between them is in `dialects.passing` and `dialects.translation`.
 """
 
 from typing import Protocol
@@ -14,20 +12,18 @@ from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dataplane import headers, settle
-from gateway.dataplane.answers import GARBLED, INFLATED, Collected, without
+from gateway.dataplane.answers import INFLATED, without
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
 from gateway.dataplane.streamed import COMMENT, HELD_BYTES_MAX, PING, Inflater, NoteProgress, brings_news, note_content
+from gateway.dataplane.translated import clean, dropped
 from gateway.dataplane.withheld import Withheld
-from gateway.dialects.losses import HEADER as DROPPED
 from gateway.dialects.passing import ANTHROPIC
 from gateway.dialects.sse import OverlongEvent
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_fault, of_refusal
 
 TRUNCATED = "The upstream's answer ended before it was complete."
-# What an upstream may ask a client to wait; more is a figure nobody means.
-RETRY_AFTER_S_MAX = 86_400
 
 
 class Stream(Protocol):
@@ -250,7 +246,7 @@ class Relayed:
     def told(self, wall_ns: int) -> Told:
         stream = self.stream
         if stream.error is not None:
-            return of_refusal(_clean(stream.error, self._exchange))  # its words may be told to others
+            return of_refusal(clean(stream.error, self._exchange))  # its words may be told to others
         if stream.ended or stream.capped:
             return FINE
         return ABANDONED if self._fault is None else of_fault(self._fault.kind)
@@ -259,7 +255,7 @@ class Relayed:
         """An error was the first thing that was said: a translated one has a status; the other goes as it came."""
         exchange, fault = self._exchange, self.stream.error
         if fault is not None and self._translated:
-            self.kept = Withheld(exchange, Outcome.UPSTREAM_DIED, _clean(fault, exchange))
+            self.kept = Withheld(exchange, Outcome.UPSTREAM_DIED, clean(fault, exchange))
         else:
             held = self._scrubbed(self._held)
             self.kept = Withheld(exchange, Outcome.UPSTREAM_DIED, fault, 200, self._pairs_for(), held)
@@ -294,6 +290,7 @@ class Relayed:
 
     def _start(self) -> None:
         self._flow.start(200, self._pairs_for() + headers.way(self._exchange))
+        self._pairs = []  # of no more use
 
     def _pairs_for(self) -> headers.Headers:
         """The headers for the client."""
@@ -317,59 +314,6 @@ class Relayed:
         return frames if upstream is None else without(frames, upstream.secrets)
 
 
-class Translated(Collected):
-    """An answer that is not streamed, or an error, in another dialect than the client's: held whole and written anew."""
-
-    def end(self) -> Fault | None:
-        exchange = self._exchange
-        translation = exchange.translation
-        assert translation is not None  # nothing else is taken in this way
-        self._whole = True
-        if self._size > self._bytes_max:
-            return self._withhold(Fault(FaultKind.GARBLED, GARBLED))
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        if self._status >= 400:
-            self._error = self._scrubbed(body)
-            fault = translation.fault(self._status, self._error, self._retry_after_s())
-            # The operator's own troubles are faults of the upstream; what is said of the request is an answer to it.
-            if fault.kind is FaultKind.UNAVAILABLE and self._status < 500:
-                return self._withhold(fault)
-            self.kept = Withheld(exchange, self.outcome, fault)
-            return None
-        try:
-            body = translation.reply(self._plain(body))
-        except Fault as fault:
-            return self._withhold(_clean(fault, exchange))
-        usage = exchange.usage = translation.usage
-        exchange.first_content_ns = self._clock.monotonic_ns()
-        if not translation.input_reported:
-            usage.input_tokens = settle.estimated_input_tokens(exchange)
-            exchange.flags |= Flags.INPUT_ESTIMATED.value
-        if not translation.output_reported:
-            exchange.flags |= Flags.OUTPUT_ESTIMATED.value
-        pairs = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (exchange.dialect.id_header, exchange.id_text.encode("ascii")),
-        ]
-        self._flow.start(200, pairs + dropped(exchange) + headers.way(exchange))
-        self._flow.body(body, more=False)
-        return None
-
-    def _retry_after_s(self) -> int | None:
-        said = headers.value_of(self._pairs, b"retry-after")
-        if said is None or not said.isdigit():
-            return None
-        return min(int(said[:9]), RETRY_AFTER_S_MAX)
-
-
-def dropped(exchange: Exchange) -> headers.Headers:
-    """The header that names what of the request was left out; none when nothing was."""
-    translation = exchange.translation
-    names = b"" if translation is None else translation.losses.header()
-    return [(DROPPED, names)] if names else []
-
-
 def _stream(exchange: Exchange) -> Stream:
     translation, budget = exchange.translation, exchange.budget
     if translation is None:
@@ -377,11 +321,3 @@ def _stream(exchange: Exchange) -> Stream:
     if budget is None:
         return translation.streaming()
     return translation.streaming(budget.output_tokens(), budget.output_tokens)
-
-
-def _clean(fault: Fault, exchange: Exchange) -> Fault:
-    """A fault that speaks the upstream's words, without our secrets in them."""
-    upstream = exchange.upstream
-    if upstream is not None:
-        fault.text = without(fault.text.encode("utf-8", "replace"), upstream.secrets).decode("utf-8", "replace")
-    return fault

@@ -13,6 +13,7 @@ from gateway.dataplane import headers, settle
 from gateway.dataplane.aside import INLINE_BYTES_MAX
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.worker import Worker
+from gateway.dialects.body import OUTLINED_BYTES_MIN
 from gateway.dialects.openai_chat.plain import answers
 from gateway.dialects.passing import ANTHROPIC, OPENAI_PLAIN, Passing
 from gateway.dialects.request import Request, replace_model
@@ -26,27 +27,38 @@ NOT_PLAIN = "No upstream of this gateway has this for the model asked for."
 
 
 class Form:
-    """A request as one target takes it: what of it stands in the head, and the body."""
+    """A request as one target takes it: what of it stands in the head, and the body. `head` is the whole of it, once a credential
+    is known; `wanted` is what it was made from."""
 
-    __slots__ = ("block", "body", "has_body", "path", "query")
+    __slots__ = ("block", "body", "has_body", "head", "path", "query", "wanted")
 
-    def __init__(self, path: str, query: bytes, block: bytes, body: bytes, has_body: bool = True) -> None:
+    def __init__(
+        self, path: str, query: bytes, block: bytes, body: bytes, has_body: bool = True, wanted: "Wanted | None" = None
+    ) -> None:
         self.path = path
         self.query = query
         self.block = block
         self.body = body
         self.has_body = has_body
+        self.head = b""
+        self.wanted = wanted
+
+    def release(self) -> None:
+        """Lets go of everything that would be needed to send it again, here or elsewhere."""
+        self.head = self.block = self.body = b""
+        if self.wanted is not None:
+            self.wanted.release()
 
 
 class Wanted:
     """A request as its client made it, from which the form for each target of its plan is made.
 
     `answers` is how many of them it asks for. `plain` is the body, `payload` the same as it came, possibly compressed. `document`
-    is the parsed body as long as it is there: a call may last minutes, and what was parsed is larger than the body, so a later
-    translation parses once more.
+    is the parsed body with all its texts, as long as it is there, `shape` the same perhaps without its long ones; who translates
+    when there is none parses once more.
     """
 
-    __slots__ = ("answers", "block", "document", "max_tokens", "path", "payload", "plain", "plan", "query", "span")
+    __slots__ = ("answers", "block", "document", "max_tokens", "path", "payload", "plain", "plan", "query", "shape", "span")
 
     def __init__(
         self, plan: tuple[Target, ...], asked: Request, payload: bytes, plain: bytes, path: str, query: bytes, block: bytes
@@ -55,12 +67,23 @@ class Wanted:
         self.span = asked.model_span
         self.max_tokens = asked.max_tokens
         self.answers = 0  # looked up where it matters
-        self.document: dict[str, object] | None = asked.document
+        self.shape: dict[str, object] | None = asked.document
+        # A larger one was read by its outline, and has lost what must be translated.
+        self.document: dict[str, object] | None = asked.document if len(plain) < OUTLINED_BYTES_MIN else None
         self.payload = payload
         self.plain = plain
         self.path = path
         self.query = query
         self.block = block
+
+    def forget(self) -> None:
+        """Lets the parsed body go, which may be larger than the body itself; the call may last minutes."""
+        self.shape = self.document = None
+
+    def release(self) -> None:
+        """Lets go of the body as well: the request will not be sent again."""
+        self.forget()
+        self.payload = self.plain = self.block = b""
 
 
 def plan(worker: Worker, model: str, dialect: Passing) -> tuple[Target, ...]:
@@ -82,14 +105,15 @@ def form(worker: Worker, exchange: Exchange, wanted: Wanted, target: Target) -> 
     if exchange.dialect.name in upstream.speaks:
         path = wanted.path[upstream.path_cut :]
         if not exchange.echoes:
-            return Form(path, wanted.query, wanted.block, wanted.payload)
+            return Form(path, wanted.query, wanted.block, wanted.payload, wanted=wanted)
         block = headers.without(wanted.block, frozenset((b"content-encoding",)))
-        return Form(path, wanted.query, block, replace_model(wanted.plain, wanted.span, target.model_served))
+        return Form(path, wanted.query, block, replace_model(wanted.plain, wanted.span, target.model_served), wanted=wanted)
     document = wanted.document
     if document is None:
         document = orjson.loads(wanted.plain)  # it was checked when it came
     translation = translate(exchange, document, target)
-    return Form(translation.path, b"", lines(wanted.block, exchange, target), translation.body)
+    body, translation.body = translation.body, b""  # the form's from here on
+    return Form(translation.path, b"", lines(wanted.block, exchange, target), body, wanted=wanted)
 
 
 def takes_long(worker: Worker, exchange: Exchange, wanted: Wanted, target: Target) -> bool:
@@ -112,8 +136,8 @@ def output_tokens_max(exchange: Exchange, wanted: Wanted, target: Target) -> int
     most = wanted.max_tokens or profile.max_tokens_max or profile.max_tokens_default
     if target.provider.dialect == ANTHROPIC.name and not wanted.max_tokens:
         most = profile.max_tokens_default  # the figure that translation writes
-    if not wanted.answers and wanted.document is not None:
-        wanted.answers = answers(wanted.document)
+    if not wanted.answers and wanted.shape is not None:
+        wanted.answers = answers(wanted.shape)
     return most * max(wanted.answers, 1)
 
 

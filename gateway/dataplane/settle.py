@@ -15,9 +15,9 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
 from gateway.dataplane.amounts import used
 from gateway.dataplane.exchange import Exchange
-from gateway.state.journal import Flags, pack
 from gateway.state.limits import NOTHING as AMOUNTS_NONE
 from gateway.state.limits import Amounts
+from gateway.state.record import Flags, pack
 
 # English prose and code lie between 3 and 5 bytes a token in the tokenizers that matter; a figure made of this is marked.
 REQUEST_BYTES_PER_TOKEN = 4

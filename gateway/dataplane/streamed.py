@@ -22,7 +22,7 @@ from gateway.dialects.anthropic import reply
 from gateway.dialects.anthropic.cap import Cap
 from gateway.dialects.anthropic.usage_tap import UsageTap
 from gateway.dialects.sse import OverlongEvent
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_fault, of_stream_error
 
 # The events before the first content, until they go on. Responses' first two repeat the request's instructions and tools.
@@ -118,7 +118,7 @@ class Streamed:
         self._begun = True
         if tap.content_started or tap.ended or len(held) > HELD_BYTES_MAX:
             self._held = b""
-            self._flow.start(200, self._pairs_for() + headers.way(self._exchange))
+            self._start()
             self._flow.body(held, more=True)
         else:
             self._held = held
@@ -154,7 +154,7 @@ class Streamed:
         """Shows what was held back, and a sign of life after it; before the first event only a comment is one."""
         if not self._flow.started:
             held, self._held = self._held, b""
-            self._flow.start(200, self._pairs_for() + headers.way(self._exchange))
+            self._start()
             self._flow.body(held + (PING if self._begun else COMMENT), more=True)
         else:
             self._flow.body(PING if self._begun else COMMENT, more=True)
@@ -206,6 +206,11 @@ class Streamed:
         if not tap.output_reported:
             tap.estimate_output()
             exchange.flags |= Flags.OUTPUT_ESTIMATED.value
+
+    def _start(self) -> None:
+        """The head of the answer, after which the upstream's headers are of no more use."""
+        self._flow.start(200, self._pairs_for() + headers.way(self._exchange))
+        self._pairs = []
 
     def _pairs_for(self) -> headers.Headers:
         """The headers for the client."""

@@ -27,7 +27,7 @@ from gateway.dialects.passing import (
     OPENAI_RESPONSES,
     Passing,
 )
-from gateway.state.journal import BILLED, Surface
+from gateway.state.record import BILLED, Surface
 
 
 class Place(Enum):

@@ -7,10 +7,10 @@ import asyncio
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import failover, headers
-from gateway.dataplane.attempt import opened
 from gateway.dataplane.body import read_piece, too_large
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.headers import Said
+from gateway.dataplane.opening import opened
 from gateway.dataplane.passthrough import Passthrough, Receive
 from gateway.dataplane.worker import Worker
 from gateway.upstream.providers import Upstream

@@ -53,10 +53,11 @@ class Refusal(msgspec.Struct):
 
 
 class Image(msgspec.Struct):
-    """A picture."""
+    """A picture. `detail` is how closely it is to be looked at, in OpenAI's word; empty where the client did not say."""
 
     source: Source
     cache: str = ""
+    detail: str = ""
     extras: Extras = {}
 
 
@@ -201,6 +202,7 @@ class Conversation(msgspec.Struct):
 
     `dialect` is the language it was read from, and so whose words all extras are in. `model` is the name the client asked for.
     `system` is what stands before the first turn. `parallel` tells whether several tools may be called at once, None when unsaid.
+    `verbosity` is how much to say (low, medium, high), `cache_key` what names the prompts that share a prefix.
     `include_usage` tells whether a streaming client wants the figures (always true where a dialect does not ask). `asked` is the
     request as it came, for the writer of its own dialect, which may have to answer in the same manner or repeat parts of it; no
     other looks at it.
@@ -225,6 +227,8 @@ class Conversation(msgspec.Struct):
     user: str = ""
     service_tier: str = ""
     cache: str = ""  # automatic caching of the last block that can be cached
+    cache_key: str = ""
+    verbosity: str = ""
     extras: Extras = {}
     asked: Extras = {}
 

@@ -11,6 +11,7 @@ import re
 import orjson
 
 from gateway.dialects.conversation import FREEFORM_INPUT, Tool
+from gateway.dialects.openai_chat.arguments import UNPARSED
 
 SCHEMA: dict[str, object] = {
     "type": "object",
@@ -20,10 +21,10 @@ SCHEMA: dict[str, object] = {
 }
 
 _HEAD = re.compile(rf'\s*\{{\s*"{FREEFORM_INPUT}"\s*:\s*"')
-# The longest run of JSON string text in which no escape is unfinished. Possessive: what it took it does not give back. The first
-# half of a pair is only whole with what follows it.
+# The longest run of JSON string text in which no escape is unfinished. Nothing follows the group, so it never gives back what it
+# took; possessive, it would go wrong in the Pythons before 3.11.5. The first half of a pair is only whole with what follows it.
 _WHOLE = re.compile(
-    r'(?:[^"\\]++|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[0-9a-fA-F]{4}|(?=[^\\]|\\[^u])))*+',
+    r'(?:[^"\\]++|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[0-9a-fA-F]{4}|(?=[^\\]|\\[^u])))*',
     re.DOTALL,
 )
 _HEAD_CHARS_MAX = 200  # what does not begin as it should by then is something else
@@ -45,8 +46,8 @@ def wrap(text: str) -> dict[str, object]:
 
 
 def unwrap(arguments: dict[str, object]) -> str:
-    """The text in such an object; of another one, its JSON, so that nothing is lost."""
-    text = arguments.get(FREEFORM_INPUT)
+    """The text in such an object, or what a model wrote instead of one; of another object its JSON, so that nothing is lost."""
+    text = arguments.get(FREEFORM_INPUT, arguments.get(UNPARSED))
     if isinstance(text, str) and len(arguments) == 1:
         return text
     return orjson.dumps(arguments).decode()

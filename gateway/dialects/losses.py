@@ -168,6 +168,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "openai_chat": {
         "cache": "prompt_cache_breakpoint",
+        "cache_key": "prompt_cache_key",
+        "detail": "messages.content.image_url.detail",
         "display": "thinking.display",
         "effort": "reasoning_effort",
         "format": "response_format",
@@ -181,17 +183,22 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "openai_responses": {
         "cache": "input.content.prompt_cache_breakpoint",
+        "cache_key": "prompt_cache_key",
+        "detail": "input.content.detail",
+        "display": "reasoning.summary",
         "effort": "reasoning.effort",
         "format": "text.format",
         "max_tokens": "max_output_tokens",
         "messages": "input",
         "messages.content": "input.content",
         "parallel": "parallel_tool_calls",
+        "reasoning.extras": "reasoning",
         "redacted": "input.reasoning",
         "strict": "tools.strict",
         "system": "instructions",
         "thinking": "input.reasoning",
         "user": "safety_identifier",
+        "verbosity": "text.verbosity",
     },
 }
 
@@ -221,6 +228,11 @@ class Losses:
         """Notes what is left out because the upstream does not take it, by its neutral name."""
         self._dropped[self.word(name)] = None
 
+    def drop_said(self, name: str, value: object) -> None:
+        """The same for a value that may ask for nothing; nothing when there is none."""
+        if value:
+            self.judge(self.word(name), value)
+
     def refuse(self, name: str, why: str, place: str = "") -> Fault:
         """A 400 about a field, by its neutral name, or by its place where that is known; for the caller to raise."""
         named = place or self.word(name)
@@ -248,16 +260,19 @@ class Losses:
             raise Fault(FaultKind.INVALID, f"{tool.place}: {tool.kind[:KIND_CHARS_MAX]}: {why}", param=tool.place)
         self._dropped[f"tools.{tool.kind}"] = None
 
-    def carry(self, blocks: list[Block], *, marks: bool = True) -> list[Block]:
+    def carry(self, blocks: list[Block], *, marks: bool = True, details: bool = True) -> list[Block]:
         """The blocks that another dialect can write, at any depth: none is Opaque, and no extras are left to be judged.
 
-        `marks` tells whether the upstream takes the ends of cached prefixes; if not, the blocks have none.
+        `marks` tells whether the upstream takes the ends of cached prefixes; if not, the blocks have none. `details` tells
+        whether it can be told how closely to look at pictures.
         """
         carried: list[Block] = []
         for block in blocks:
             if not marks and getattr(block, "cache", None):
                 self.drop("cache")
                 block = msgspec.structs.replace(block, cache="")
+            if not details and isinstance(block, Image) and block.detail:
+                self.judge(self.word("detail"), block.detail)
             if isinstance(block, Opaque):
                 name = f"{PATHS[self.dialect].get(Opaque, 'messages.content')}.{block.kind}"
                 if not block.text:
@@ -269,11 +284,12 @@ class Losses:
             if block.extras:
                 self.judge_all(self.path(block), block.extras)
             if isinstance(block, ToolResult):
-                inner = self.carry(block.blocks, marks=marks)
+                inner = self.carry(block.blocks, marks=marks, details=details)
                 block = ToolResult(block.id, inner, block.is_error, block.cache)
             elif isinstance(block, Document) and block.source.kind == "blocks":
                 source = block.source
-                source = type(source)("blocks", blocks=self.carry(source.blocks, marks=marks), place=source.place)
+                inner = self.carry(source.blocks, marks=marks, details=details)
+                source = type(source)("blocks", blocks=inner, place=source.place)
                 block = Document(source, block.title, block.context, block.cache)
             carried.append(block)
         return carried

@@ -69,10 +69,10 @@ class Passing:
     """One kind of call.
 
     `name` is the dialect, as providers name what they speak. `id_header` carries the id of a request. `no_key`, `wrong_key` and
-    `wrong_bearer` are the words of a 401. `check` reads a body, where the dialect needs nothing else for that; None for
-    Anthropic's, whose checks depend on headers. `write_fault` and `frame_fault` take a fault and the request's id. `usage_of` and
-    `content_bytes` take the body of an answer, `echo_model` also the events of a stream, and the name that was asked for. `cap`
-    takes the most output tokens, how to revise that, and an estimate of the input.
+    `wrong_bearer` are the words of a 401. `check` reads a body, and its outline if it is to be read by that, where the dialect
+    needs nothing else; None for Anthropic's, whose checks depend on headers. `write_fault` and `frame_fault` take a fault and
+    the request's id. `usage_of` and `content_bytes` take the body of an answer, `echo_model` also the events of a stream, and
+    the name that was asked for. `cap` takes the most output tokens, how to revise that, and an estimate of the input.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Passing:
     no_key: str
     wrong_key: str
     wrong_bearer: str
-    check: Callable[[bytes], Request] | None
+    check: Callable[[bytes, bytes | None], Request] | None
     write_fault: Callable[[Fault, str], tuple[int, Headers, bytes]]
     frame_fault: Callable[[Fault, str], bytes]
     usage_of: Callable[[bytes], tuple[Usage, Missing]]

@@ -13,7 +13,8 @@ class Request:
     """What a checked body says.
 
     `model_span` holds the byte offsets of the model's value in the body, quotes included. `max_tokens` is the figure as sent (0
-    where none was). `document` is the parsed body; nothing is ever written back from it.
+    where none was). `document` is the parsed body; nothing is ever written back from it. If the body was read by its outline,
+    its long texts are cut.
     """
 
     model: str

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import orjson
 
-from gateway.core.faults import Fault
+from gateway.core.faults import Fault, FaultKind
 from gateway.core.profile import Profile
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.codec import CODEC as ANTHROPIC
@@ -42,6 +42,9 @@ CODECS: dict[str, Codec] = {"anthropic": ANTHROPIC, "openai_chat": OPENAI_CHAT, 
 
 # An estimate of what an upstream did not report: as of a stream that is passed on.
 BYTES_PER_TOKEN = 4
+# Many servers of OpenAI's shape say nothing of how long their limits last. A limit without a time would be taken for one that
+# no waiting ends.
+LIMITED_RETRY_AFTER_S = 5
 
 
 class Translation:
@@ -121,6 +124,8 @@ class Translation:
         fault = self._upstream.read_fault(status, body)
         if fault.retry_after_s is None:
             fault.retry_after_s = retry_after_s
+        if fault.kind is FaultKind.LIMITED and fault.retry_after_s is None:
+            fault.retry_after_s = LIMITED_RETRY_AFTER_S
         return fault
 
     def write_fault(self, fault: Fault) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -20,14 +20,22 @@ _KINDS: dict[int, FaultKind] = {
     403: FaultKind.FORBIDDEN,
     404: FaultKind.MISSING,
     408: FaultKind.STALLED,
+    409: FaultKind.FAILED,  # SDKs try it again
     413: FaultKind.OVERSIZED,
     429: FaultKind.LIMITED,
     503: FaultKind.UNAVAILABLE,
     504: FaultKind.STALLED,
     529: FaultKind.UNAVAILABLE,
 }
-_CREDIT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_error"})
-_CREDIT = re.compile(r"credit balance is too low|exceeded your current quota", re.IGNORECASE)
+_CREDIT_CODES = frozenset(
+    (
+        *("billing_error", "billing_hard_limit_reached", "contract_spend_limit_reached", "enforced_spend_limit_reached"),
+        *("exceeded_current_quota_error", "insufficient_quota", "linked_organization_spend_limit_reached"),
+    )
+)
+_CREDIT = re.compile(
+    r"credit balance is too low|exceeded your current quota|reached your specified (?:workspace )?API usage limits", re.IGNORECASE
+)
 # How upstreams say that a prompt does not fit, as Claude Code knows them too.
 _OVERFLOW = re.compile(
     r"prompt is too long|maximum context length|context_length_exceeded|exceeds the context window|maximum model length"
@@ -51,7 +59,8 @@ def fault_of(status: int, text: str, *, code: str = "", param: str = "") -> Faul
     if kind in (FaultKind.INVALID, FaultKind.OVERSIZED) and (code == OVERFLOW or _OVERFLOW.search(text)):
         kind, code = FaultKind.INVALID, OVERFLOW
     if kind is FaultKind.MISSING:
-        param, code = param or "model", code or NO_MODEL
+        code = code or NO_MODEL
+        param = param or ("model" if code == NO_MODEL else "")
     return Fault(kind, text, param=param, code=code)
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.state.journal import Charge
 from gateway.state.layout import HOLDS_AT, RECORD_BYTES, ROW_BYTES, Layout
 from gateway.state.limits import holds
 from gateway.state.limits.holds import HoldState
 from gateway.state.limits.locks import AccountLocks, LimitsBusyError, control_word
+from gateway.state.record import Charge
 from gateway.state.workers import WorkerSlot, WorkerTable
 from native_fastpath import ROW_HEADER, Region
 

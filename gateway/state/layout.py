@@ -13,9 +13,9 @@ from native_fastpath import RING_HEADER, ROW_HEADER
 MAGIC = int.from_bytes(b"SLUICE\x00\x01", "little")
 VERSION = 4  # count up with every change of a size, an order or a meaning
 
-RECORD_BYTES = 416  # one settlement, see journal.py
+RECORD_BYTES = 416  # one settlement, see record.py
 CHARGES_MAX = 24  # limits that one request is counted against: eight behind each of three anchors, see limits.py
-RING_RECORD_BYTES = RECORD_BYTES + 8 + 16 * CHARGES_MAX  # a settlement and its charges, see journal.py
+RING_RECORD_BYTES = RECORD_BYTES + 8 + 16 * CHARGES_MAX  # a settlement and its charges, see record.py
 HEADER_BYTES = 4096
 WORKER_BYTES = 64  # a cache line of its own for each slot's writer
 COUNTER_BYTES = 512  # 64 words, see counters.py

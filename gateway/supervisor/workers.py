@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from multiprocessing import connection
 from typing import Any, Protocol
 
 import structlog
@@ -120,7 +121,7 @@ class Workers(MPServer):
                 self._schedule(self.interrupt_children.pop())
             while self._due:
                 index = self._due.pop()
-                if not self._at(index).is_alive():
+                if has_died(self._at(index)):
                     self.wrks[index] = self._start(index, spawn_target, target_loader)
             if self.reload_signal:
                 self.reload_signal = False
@@ -143,7 +144,7 @@ class Workers(MPServer):
     def _schedule(self, index: int) -> None:
         """Notes a dead worker; it is due at once, or later when it keeps dying."""
         worker = self._at(index)
-        if worker.is_alive():
+        if not has_died(worker):
             return
         wait_s = self._restarts.setdefault(index, Restarts()).next_wait_s(time.monotonic() - worker.birth)
         _log.warning("restarting", process=f"worker-{index + 1}", exit_code=worker.inner.exitcode, wait_s=wait_s)
@@ -225,6 +226,12 @@ class Workers(MPServer):
                 return
             time.sleep(POLL_S)
         self._on_ready()
+
+
+def has_died(worker: Process) -> bool:
+    """Whether a process has ended, by its sentinel. Its exit code is told to one thread only, and every start of a process asks
+    for the exit codes of all: whoever comes second would take the dead one for alive, and nobody would start it again."""
+    return bool(connection.wait([worker.inner.sentinel], 0))
 
 
 def _insist(crew: list[Process], stopped: threading.Event) -> None:

@@ -40,6 +40,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--without", default="", metavar="nginx,gateway", help="targets to leave out")
     parser.add_argument("--peer", metavar="NAME=COMMAND", help="measure another proxy too; {port} and {upstream} are filled in")
     parser.add_argument("--subject", help="the target the rows are about (default: gateway, or the peer without a gateway)")
+    parser.add_argument("--console", action="store_true", help="with the gateway's console open and live in a browser")
     parser.add_argument("--write", choices=("auto", "yes", "no"), default="auto", help="write results (auto: full runs only)")
     options = parser.parse_args(arguments)
     options.only = tuple(options.only.split(",")) if options.only else FIGURES
@@ -78,7 +79,8 @@ class Run:
         if self.nginx_program is not None:
             found["nginx"] = targets.nginx(self.nginx_program, self.folder / f"nginx-{use}", port, workers)
         if "gateway" not in options.without:
-            found["gateway"] = targets.gateway(self.folder / f"gateway-{use}", port, workers)
+            start = targets.watched if options.console else targets.gateway
+            found["gateway"] = start(self.folder / f"gateway-{use}", port, workers)
         if options.peer:
             name, _, command = options.peer.partition("=")
             found[name] = targets.peer(name, command, self.folder / f"peer-{use}", port)
@@ -192,11 +194,15 @@ def finish(run: Run, began_s: float) -> None:
     """Prints the table; writes it down after a full run of the gateway."""
     options = run.options
     facts = machine.facts(run.nginx_program) | {"workers": str(options.workers)}
+    if options.console:
+        facts["console"] = "open and live"
     order = list(GOALS)
     run.figures.sort(key=lambda figure: order.index(figure.id))
     markdown = report.table(run.figures, facts)
     print(markdown)
-    full = options.only == FIGURES and not options.quick and options.subject == "gateway" and not run.broken
+    full = (
+        options.only == FIGURES and not options.quick and not options.console and options.subject == "gateway" and not run.broken
+    )
     if options.write == "yes" or (options.write == "auto" and full):
         name = f"{datetime.now(UTC):%Y-%m-%d}-{machine.commit(ROOT)}"
         settings = {"pairs": options.pairs, "window_s": options.seconds, "workers": options.workers, "subject": options.subject}

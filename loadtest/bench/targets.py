@@ -149,6 +149,27 @@ def gateway(folder: Path, upstream_port: int, workers: int) -> Iterator[Target]:
 
 
 @contextmanager
+def watched(folder: Path, upstream_port: int, workers: int) -> Iterator[Target]:
+    """The gateway while somebody has its console open and live. Raises StartError when that went wrong on the way."""
+    with gateway(folder, upstream_port, workers) as target:
+        log = folder / "console.log"
+        command = [
+            sys.executable,
+            "-m",
+            "loadtest.console.watching",
+            "--port",
+            str(target.port),
+            "--data-dir",
+            str(folder / "data"),
+        ]
+        with running(command, log) as process:
+            wait_until(lambda: "open" in log.read_text("utf-8").split(), process, log, "the console")
+            yield target
+            if process.poll() is not None:
+                raise StartError(f"the console did not stay open:\n{log.read_text('utf-8')[-2000:]}")
+
+
+@contextmanager
 def simulator(folder: Path) -> Iterator[Target]:
     """The gateway's own simulator, an upstream with scripted speed."""
     folder.mkdir()

@@ -29,12 +29,12 @@ from gateway.state.pepper import load_pepper
 from loadtest.bench.spread import percentile
 from loadtest.bench.targets import gateway_command, gateway_environment
 from loadtest.console.fill import KEYS, WORKSPACES, FillError, check_room, fill
+from loadtest.console.visitor import log_in
 from loadtest.processes import StartError, free_port, healthy, running, wait_until
 
 GOAL_MS = 200.0
 DAYS = 30
 CALLERS = 10
-PASSWORD = "bench console bench"  # of an account that lives as long as the run
 BODY = json.dumps({"model": "claude-sonnet-4-5", "max_tokens": 16, "messages": [{"role": "user", "content": "Hello"}]})
 
 
@@ -105,21 +105,6 @@ def call(port: int, key: str, every_s: float, calls: Calls) -> None:
             calls.failed += 1
             connection.close()
     connection.close()
-
-
-def log_in(data_dir: Path, port: int) -> httpx.Client:
-    """A visitor who is logged in as the owner."""
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(Paths(data_dir).admin_sock)), base_url="http://gateway") as admin:
-        order = {"name": "bench", "password": PASSWORD, "role": "owner"}
-        admin.post("/admin/v1/accounts", json=order, timeout=30).raise_for_status()
-    visitor = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-    page = visitor.get("/console/login").text
-    token = page.partition('name="csrf" value="')[2].partition('"')[0]
-    fields = {"csrf": token, "name": "bench", "password": PASSWORD}
-    answer = visitor.post("/console/login", data=fields, headers={"origin": f"http://127.0.0.1:{port}"})
-    if answer.status_code != 303:
-        raise StartError(f"nobody could log in: {answer.status_code}")
-    return visitor
 
 
 def pages(visitor: httpx.Client) -> dict[str, str]:

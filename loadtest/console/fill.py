@@ -1,9 +1,9 @@
 """Filling: a database with as many receipts as wanted, as fast as SQLite takes them.
 
 Owns: the keys, the receipts and their rollups. Refuses to know: what is measured.
-Strategy: receipts are made by SQL alone, in pieces, in the order of time, as the books would have entered them over the days
-before now; rollups are made of them by the gateway's own code, the same that fills them in after an upgrade. The receipts have
-no postings: they pass for those of a release without a ledger.
+Strategy: receipts of one day are made by SQL alone, then copied to each day after it, so that they lie in the order of time, as
+books would have entered them. Rollups of the last day are made by code of the gateway, which fills them in after an upgrade, and
+copied to each day before it. The receipts have no postings: they pass for those of a release without a ledger.
 """
 
 import shutil
@@ -13,13 +13,16 @@ from pathlib import Path
 from gateway.catalog.prices import PriceList
 from gateway.control.books.rollups import Rollups
 from gateway.control.store import Store
+from gateway.control.store.requests import RequestRow
+from gateway.control.store.rollups import LEVELS, SUMS, minutes_from
 
 PIECE_ROWS = 200_000
-ROW_BYTES = 480  # with indexes and rollups, measured; what may lie in the write-ahead log comes on top
+ROW_BYTES = 260  # with indexes and rollups, measured; what may lie in the write-ahead log comes on top
 BYTES_MAX = 6 * 10**9
 KEYS, WORKSPACES = 50, 5
 MODELS = ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-5", "gpt-5-mini")
 
+DAY_NS = 86_400 * 10**9
 Progress = Callable[[str, int, int], None]
 
 _PIECE = """
@@ -42,6 +45,20 @@ SELECT
 FROM thrown
 """
 
+_DAY = f"""
+INSERT INTO requests SELECT randomblob(16), started_ns + :later_ns, {", ".join(RequestRow._fields[2:])}
+FROM requests WHERE rowid <= :entered ORDER BY rowid
+"""  # noqa: S608 (constants, here and below)
+# A day begins within a minute, a quarter of an hour and a day of UTC: what two days share there is added up.
+_ROLLUPS = {
+    level: f"""
+INSERT INTO rollup_{level} SELECT series_id, bucket - :earlier, {", ".join(SUMS)} FROM last_day_{level}
+WHERE bucket - :earlier >= :from
+ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)}
+"""  # noqa: S608
+    for level in LEVELS
+}
+
 
 class FillError(Exception):
     """The database cannot be filled; the message says why."""
@@ -57,26 +74,45 @@ def check_room(folder: Path, receipts: int) -> None:
         raise FillError(f"{receipts} receipts need {needed * 1.3 / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free in {folder}")
 
 
-def fill(store: Store, prices: PriceList, receipts: int, start_ns: int, end_ns: int, progress: Progress) -> None:
-    """Enters receipts of all keys, spread evenly over the time, and their rollups. The store has fresh keys, numbered from 1."""
+def fill(store: Store, prices: PriceList, receipts: int, start_ns: int, end_ns: int, progress: Progress) -> int:
+    """Enters receipts of all keys, spread evenly over whole days, and their rollups; returns how many. The store has fresh keys,
+    numbered from 1."""
     connection = store.connection
-    price_list = store.price_list_id(prices.version)
+    days = max(1, (end_ns - start_ns) // DAY_NS)
+    each = max(1, receipts // days)
     keys = connection.execute("SELECT count(*) FROM keys").fetchone()[0]
     workspaces = connection.execute("SELECT count(*) FROM workspaces").fetchone()[0]
     model = "CASE a / 4096 % 4 " + " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(MODELS)) + " END"
     connection.execute("PRAGMA synchronous = OFF")
-    facts = {"start_ns": start_ns, "gap_ns": (end_ns - start_ns) // receipts, "keys": keys, "workspaces": workspaces}
-    for first in range(0, receipts, PIECE_ROWS):
-        last = min(receipts, first + PIECE_ROWS)
+    facts = {"start_ns": start_ns, "gap_ns": DAY_NS // each, "keys": keys, "workspaces": workspaces}
+    facts["price_list"] = store.price_list_id(prices.version)
+    for first in range(0, each, PIECE_ROWS):
         with store.transaction():
-            connection.execute(_PIECE.format(model=model), facts | {"first": first, "last": last, "price_list": price_list})
-        progress("receipts", last, receipts)
+            connection.execute(_PIECE.format(model=model), facts | {"first": first, "last": min(each, first + PIECE_ROWS)})
+    progress("receipts", each, each * days)
     (entered,) = connection.execute("SELECT max(rowid) FROM requests").fetchone()
-    store.set_meta("requests_before_ledger", str(entered))
-    store.set_meta("rollups_unfilled", str(entered))
+    for day in range(1, days):
+        with store.transaction():
+            connection.execute(_DAY, {"entered": entered, "later_ns": day * DAY_NS})
+        progress("receipts", (day + 1) * each, each * days)
+    (last,) = connection.execute("SELECT max(rowid) FROM requests").fetchone()
+    store.set_meta("requests_before_ledger", str(last))
+    store.set_meta("rollups_unfilled", str(last))
     rollups, done = Rollups(store, prices), 0
-    while count := rollups.fill(PIECE_ROWS):
-        done += count
-        progress("rollups", done, receipts)
+    while done < each:
+        done += rollups.fill(min(PIECE_ROWS, each - done))
+        progress("rollups", done, each)
+    store.set_meta("rollups_unfilled", "0")
+    for level in LEVELS:
+        connection.execute(f"CREATE TEMP TABLE last_day_{level} AS SELECT * FROM rollup_{level}")  # noqa: S608
+    for day in range(1, days):
+        with store.transaction():
+            for level, minutes in LEVELS.items():
+                kept_from = minutes_from(connection) if level == "minutes" else 0
+                connection.execute(_ROLLUPS[level], {"earlier": day * 1440 // minutes, "from": kept_from})
+        progress("days of rollups", day + 1, days)
+    for level in LEVELS:
+        connection.execute(f"DROP TABLE last_day_{level}")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.execute("PRAGMA synchronous = FULL")
+    return each * days

@@ -32,6 +32,7 @@ def chrome() -> Iterator[Browser]:
 def tab(chrome: Browser) -> Iterator[Tab]:
     """A tab in which nobody is logged in. Whatever a page did that it may not do fails the test."""
     with chrome.tab() as tab:
+        tab.size(1280, 900)
         yield tab
         assert tab.faults == []
 

@@ -1,15 +1,23 @@
 """The console from the set-up link on: first run, first call, keys by the hundred, hostile names, revoking, under a prefix."""
 
+import os
+import random
+import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
+from gateway.cli.door import open_door
+from gateway.cli.sample import call_once, furnish
 from gateway.console.menu import MENU
 from gateway.console.pages.table import PAGES
+from gateway.settings import Paths
+from gateway.supervisor.child import lock_of
 from loadtest.processes import free_port
 from tests.browser.chromium import Tab
 from tests.browser.conftest import serious
@@ -29,6 +37,9 @@ NAMES = [
     "&lt;b&gt;",
 ]
 MANY = 200
+CALLS = 24
+VIEWS = [("en", "light", 1280), ("en", "dark", 1280), ("ru", "dark", 1280), ("ru", "light", 360)]
+INNER = ("/console/start", "/console/keys/new", "/console/password", "key", "workspace", "why")
 PLACES = [place.path for places in MENU.values() for place in places if place.path in {page.path for page in PAGES}]
 
 
@@ -68,8 +79,18 @@ def test_the_first_run_ends_with_a_call(tab: Tab, house: Gateway) -> None:
     assert "ok" not in str(tab.run("document.querySelector('#first-call .badge').className"))
     body = {"model": "claude-sonnet-5", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello"}]}
     headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    calls = ((401, "/v1/messages", "sk-ant-api03-of-somebody-else"), (404, "/v2/messages", key))
+    for status, path, credential in calls:
+        assert httpx.post(house.url + path, json=body, headers=headers | {"x-api-key": credential}).status_code == status
+        tab.wait_for(f"document.querySelector('#first-call').innerText.includes('{status}: a call came')")
+    assert httpx.post(f"{house.url}/v1/messages", json=body | {"max_tokens": -1}, headers=headers).status_code == 400
+    tab.wait_for("document.querySelector('#first-call').innerText.includes('400: ')")
+    tab.shot("start-key-failed")
+    assert serious(tab) == []
     assert httpx.post(f"{house.url}/v1/messages", json=body, headers=headers, timeout=30).status_code == 200
     tab.wait_for("document.querySelector('#first-call .badge').classList.contains('ok')")
+    tab.click("#client-agent summary")
+    assert "SLUICE_KEY" in tab.text("#client-agent")
 
 
 def test_keys_are_minted_by_the_hundred_and_revoked(tab: Tab, house: Gateway) -> None:
@@ -107,16 +128,54 @@ def test_hostile_names_do_nothing(tab: Tab, house: Gateway) -> None:
     tab.shot("keys-hostile")
 
 
-@pytest.mark.parametrize(("language", "theme", "width_px"), [("en", "light", 1280), ("ru", "dark", 1280), ("ru", "light", 360)])
-@pytest.mark.parametrize("path", PLACES)
-def test_every_place_is_whole(tab: Tab, house: Gateway, path: str, language: str, theme: str, width_px: int) -> None:
-    log_in(tab, house)
+@pytest.fixture(scope="module")
+def used(house: Gateway) -> Gateway:
+    """The same gateway with something in its books."""
+    with open_door(house.data_dir) as door:
+        keys = furnish(door)
+    with ThreadPoolExecutor(8) as callers:  # an answer takes its time, as a model's does
+        list(callers.map(lambda number: call_once(house.port, keys, random.Random(number)), range(CALLS)))
+    return house
+
+
+def place_of(gateway: Gateway, path: str) -> str:
+    """The address of a place, or of one thing in it."""
+    with gateway.admin() as client:
+        if path == "why":
+            row = client.get("requests", params={"limit": 1}).json()["data"][0]
+            return f"/console/requests/{row['id']}?at={row['started_ns']}&"
+        if path in ("key", "workspace"):
+            rows = client.get(f"{path}s", params={"limit": 1000}).json()["data"]
+            return f"/console/{path}s/{next(row['id'] for row in rows if row['name'] in ('notebook', 'Research'))}?"
+    return f"{path}?"
+
+
+@pytest.mark.parametrize(("language", "theme", "width_px"), VIEWS)
+@pytest.mark.parametrize("path", [*PLACES, *INNER])
+def test_every_place_is_whole(tab: Tab, used: Gateway, path: str, language: str, theme: str, width_px: int) -> None:
+    log_in(tab, used)
     tab.size(width_px)
     tab.scheme(theme)
-    tab.open(f"{house.url}{path}?lang={language}")
+    tab.open(f"{used.url}{place_of(used, path)}lang={language}")
     assert tab.overflow_px() == 0
     tab.shot(f"place{path.replace('/', '-')}-{language}-{theme}-{width_px}")
     assert serious(tab) == []
+
+
+def test_a_page_lives_through_a_restart_of_what_answers_it(tab: Tab, used: Gateway) -> None:
+    log_in(tab, used)
+    tab.open(f"{used.url}/console?since=1h")
+    assert len(tab.run("[...document.querySelectorAll('.tile svg.spark')].map(one => one.getAttribute('aria-label'))")) == 4
+    before = tab.text("#live .tile dd")
+    control = int(lock_of(Paths(used.data_dir), "control").read_text())
+    os.kill(control, signal.SIGKILL)
+    [key] = used.mint()
+    body = {"model": "claude-sonnet-5", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello"}]}
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    assert httpx.post(f"{used.url}/v1/messages", json=body, headers=headers, timeout=30).status_code == 200
+    tab.wait_for(f"document.querySelector('#live .tile dd').innerText !== {before!r}")
+    # The browser itself notes what could not be fetched meanwhile.
+    tab.faults = [fault for fault in tab.faults if "Failed to load resource" not in fault]
 
 
 def test_a_request_says_why(tab: Tab, house: Gateway) -> None:

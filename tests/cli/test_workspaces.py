@@ -10,12 +10,14 @@ def test_a_workspace_from_making_to_archiving(run: Run) -> None:
     changed = row(run("workspaces", "set", "Blue Team", "--name", "Red Team", "--billing", "prepaid", "--json"))
     assert (changed["name"], changed["plan"], changed["billing"]) == ("Red Team", "max-5x", "prepaid")
     assert row(run("workspaces", "set", "Red Team", "--plan", "", "--json"))["plan"] is None
+    assert row(run("workspaces", "set", "Red Team", "--time-zone", "Asia/Kolkata", "--json"))["time_zone"] == "Asia/Kolkata"
+    assert "time_zone must be" in run("workspaces", "set", "Red Team", "--time-zone", "Mars").stderr
     key = row(run("keys", "mint", "--name", "a", "--workspace", "Red Team", "--json"))
     assert run("workspaces", "archive", "Red Team").stdout == f"archived {made['id']} (Red Team)\n"
     assert row(run("keys", "show", str(key["id"]), "--json"))["state"] == "revoked"
     assert [one["name"] for one in rows(run("workspaces", "list", "--json"))] == ["default", "Red Team"]
     listed = run("workspaces", "list").stdout.splitlines()
-    assert listed[0].split() == ["name", "id", "billing", "plan", "created", "at", "archived", "at"]
+    assert listed[0].split() == ["name", "id", "billing", "plan", "time", "zone", "created", "at", "archived", "at"]
     assert listed[1].split()[0] == "default"
 
 

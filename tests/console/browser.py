@@ -11,6 +11,7 @@ from tests.control.served import ControlPlane
 
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "member", "admin", "owner")
+NAMES = {"viewer": "viewer", "member": "member@example.test", "admin": "admin", "owner": "owner"}  # of an account of each role
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -83,6 +84,13 @@ def hidden(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
     assert found, name
     return html.unescape(found[1])
+
+
+def add_member(control: ControlPlane, workspace: str, email: str, role: str = "member") -> None:
+    """Lets whoever has an account of this name into a workspace."""
+    with control.admin as client:
+        answer = client.post(f"/admin/v1/workspaces/{workspace}/members", json={"email": email, "role": role})
+        assert answer.status_code == 201, answer.text
 
 
 def add_account(control: ControlPlane, name: str, role: str) -> None:

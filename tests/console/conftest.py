@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.browser import ROLES, Browser, add_account
+from tests.console.browser import NAMES, ROLES, Browser, add_account, add_member
 from tests.control.served import WITH_CONSOLE, ControlPlane, short_dir
 
 
@@ -15,17 +15,18 @@ def shown() -> Iterator[ControlPlane]:
     """One control plane with a console for all tests that leave it as it was, but for keys and the like."""
     with short_dir() as data_dir, ControlPlane(Path(data_dir), start=WITH_CONSOLE) as control:
         for role in ROLES:
-            add_account(control, role, role)
+            add_account(control, NAMES[role], role)
+        add_member(control, "default", NAMES["member"])
         yield control
 
 
 @pytest.fixture(scope="session")
 def logged_in(shown: ControlPlane) -> Iterator[dict[str, Browser]]:
-    """A browser for each role, in which an account of that name and role is logged in."""
+    """A browser for each role, in which an account of that role is logged in."""
     with ExitStack() as stack:
         browsers = {role: stack.enter_context(Browser(shown)) for role in ROLES}
         for role, browser in browsers.items():
-            assert browser.log_in(role).status_code == 303
+            assert browser.log_in(NAMES[role]).status_code == 303
         yield browsers
 
 

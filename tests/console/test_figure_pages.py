@@ -4,11 +4,16 @@ import csv
 import html
 import io
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from tests.console.browser import Browser, add_account
+from gateway.state.credentials import LANES_AT, METERS_AT
+from gateway.state.layout import LANE_BYTES, LANES_MAX
+from gateway.state.shared import SharedFile
+from tests.console.browser import Browser, add_account, add_member
 from tests.control.admin.figured import Shown
 from tests.control.admin.figured import shown as books_shown
 from tests.control.served import WITH_CONSOLE
@@ -72,6 +77,49 @@ def test_hostile_names_are_text_on_every_page(books: Shown, owner: Browser) -> N
         assert "<img src=x" not in text
 
 
+@pytest.mark.parametrize(("version", "words"), [
+    (None, ("взята наибольшая цена", "the cost is the most")),
+    ("earlier", ("цена по прежнему прейскуранту", "priced by an earlier list")),
+])  # fmt: skip
+def test_why_speaks_the_visitors_language(books: Shown, owner: Browser, version: str | None, words: tuple[str, str]) -> None:
+    """Also where the API has a sentence of its own: the cost of a request is made one that its lines do not add up to."""
+    line = books.get("requests", limit=1)["data"][0]
+    path, database = f"/console/requests/{line['id']}", books.control.paths.data_dir / "gateway.db"
+    with closing(sqlite3.connect(database)) as connection:
+        found = connection.execute(
+            "SELECT cost_nanodollars, price_list_id FROM requests WHERE started_ns = ?", (line["started_ns"],)
+        )
+        before = found.fetchone()
+        lists = before[1]
+        if version:
+            lists = connection.execute("INSERT INTO price_lists (version) VALUES (?) RETURNING id", (version,)).fetchone()[0]
+        change = "UPDATE requests SET cost_nanodollars = ?, price_list_id = ? WHERE started_ns = ?"
+        connection.execute(change, (before[0] + 1, lists, line["started_ns"]))
+        connection.commit()
+        try:
+            texts = [page(owner, path, lang=language).lower() for language in ("ru", "en")]
+        finally:
+            connection.execute(change, (*before, line["started_ns"]))
+            connection.commit()
+    for text, word, other in zip(texts, words, reversed(words), strict=True):
+        assert word in text
+        assert other not in text
+    assert "ключа, доллары, все модели" in texts[0]
+    assert "как обстоит дело сейчас" in texts[0]
+    assert re.search(r"simulator/[^<]+</bdi> 1</th>.*?100%", texts[1], re.DOTALL)
+
+
+def test_a_member_sees_no_standing_of_the_pool(books: Shown) -> None:
+    add_account(books.control, "member@example.test", "member")
+    add_member(books.control, books.workspaces[0], "member@example.test")
+    line = next(one for one in books.get("requests", limit=40)["data"] if one["workspace"] == books.workspaces[0])
+    with Browser(books.control) as browser:
+        browser.log_in("member@example.test")
+        text = page(browser, f"/console/requests/{line['id']}")
+    assert "Where this name goes today" in text
+    assert "as it stands now" not in text.lower()
+
+
 def test_the_changing_part_has_a_tag(owner: Browser) -> None:
     first = owner.client.get("/console/live", params={"since": "24h"})
     assert first.status_code == 200
@@ -79,6 +127,33 @@ def test_the_changing_part_has_a_tag(owner: Browser) -> None:
     assert 'class="tiles"' in first.text
     again = owner.client.get("/console/live", params={"since": "24h"}, headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_tiles_have_curves_that_say_what_they_show(owner: Browser) -> None:
+    for path in ("/console", "/console/live"):
+        text = page(owner, path, since="24h")
+        said = re.findall(r'<svg class="spark" role="img" aria-label="([^"]+)"', text)
+        assert len(said) == 4, path
+        assert all(re.fullmatch(r"Lowest .+, highest .+, last .+\.", one) for one in said)
+        assert len(re.findall('<path class="(?:line|dots)" d="M', text)) >= 4
+
+
+@pytest.mark.parametrize(("choice", "zone"), [("browser", "Asia/Kolkata"), ("utc", "UTC"), ("workspace", "Europe/Moscow")])
+def test_charts_and_files_are_in_the_zone_that_was_chosen(books: Shown, owner: Browser, choice: str, zone: str) -> None:
+    with books.control.admin as client:
+        assert client.post("/admin/v1/workspaces/default", json={"time_zone": "Europe/Moscow"}).status_code == 200
+    offsets = {"Asia/Kolkata": "+05:30", "UTC": "Z", "Europe/Moscow": "+03:00"}
+    try:
+        owner.client.cookies.set("browser_zone", "Asia/Kolkata")
+        text = page(owner, "/console", since="24h", zone=choice)
+        assert text.count('<figure class="chart"') == text.count(f"Times in {zone}.") == 3
+        assert f'data-zone="{zone}"' in text
+        head, first, *_ = csv.reader(io.StringIO(owner.client.get("/console/requests.csv").content.decode("utf-8-sig")))
+        assert first[head.index("started_at_utc")].endswith("Z")
+        assert first[head.index("started_at_local")].endswith(offsets[zone])
+    finally:
+        for name in ("zone", "browser_zone"):
+            owner.client.cookies.delete(name)
 
 
 def test_the_changing_part_comes_by_events(owner: Browser) -> None:
@@ -112,7 +187,7 @@ def test_filters_by_hand_are_refused_on_the_page_itself(owner: Browser, query: s
     answer = owner.client.get(f"/console/requests?{query}")
     assert answer.status_code == 400
     assert 'class="problem"' in answer.text
-    assert '<form class="row filters"' in answer.text
+    assert '<form class="grid filters"' in answer.text
 
 
 def test_a_download_from_the_page(owner: Browser) -> None:
@@ -131,6 +206,23 @@ def test_every_request_can_be_explained(owner: Browser) -> None:
         assert "usage" in text or "429" in text
     assert owner.client.get("/console/requests/req_0000000000000000000000").status_code == 404
     assert owner.client.get("/console/requests/nonsense").status_code == 400
+
+
+def test_what_is_left_at_models_nobody_has_heard_of_is_said_in_words(books: Shown, owner: Browser) -> None:
+    with closing(SharedFile.open(books.control.paths.shared_map)) as shared:
+        rows = [shared.layout.credential_at(0), shared.layout.credential_at(1)]  # of the provider and of its one key
+        at = LANES_AT + (LANES_MAX - 1) * LANE_BYTES + METERS_AT
+        try:
+            for row in rows:
+                shared.region.store(row + at, 1 << 31 | 10)
+            assert "other models" in page(owner, "/console/pool", lang="en")
+            text = page(owner, "/console/pool", lang="ru")
+        finally:
+            for row in rows:
+                shared.region.store(row + at, 0)
+    assert "другие модели" in text
+    assert "(others)" not in text
+    page(owner, "/console/pool", lang="en")
 
 
 def test_the_pool_and_what_may_be_done_about_it(books: Shown, owner: Browser, viewer: Browser) -> None:

@@ -1,10 +1,16 @@
 """The manual: whole in both languages, safe, and without a dead link."""
 
 import re
+from typing import get_args
 
 import pytest
 
+from gateway import settings
 from gateway.console.manual import FOLDER, LANGUAGES, PAGES, Chapter, anchor_of, chapters, contents, fill, find, html, markdown
+from gateway.control.admin.pool import State
+from gateway.upstream import course, silence
+from gateway.upstream.pool import standing
+from gateway.upstream.pool.standing import Ending, Scope
 
 WORDS = {"base": "https://gw.example/ai", "model": "claude-sonnet-5-5", "operator": "Example & Sons <x>", "name": "Sluice"}
 SITE_PAGES = {"page:catalog", "page:calculator", "page:me", "page:playground", "page:status"}
@@ -77,3 +83,30 @@ def test_an_unknown_word_is_a_mistake() -> None:
 def test_anchors_work_in_any_script() -> None:
     assert anchor_of("Why was I refused with 429?") == "why-was-i-refused-with-429"
     assert anchor_of("Ключи и лимиты") == "ключи-и-лимиты"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_on_upstreams_tells_the_truth(language: str) -> None:
+    """Its figures are those of the code and the shipped settings, its states those of the pool."""
+    text = page(language, "upstreams").text
+    defaults = settings.load(None, {})
+    for name in ("connect_timeout_s", "head_timeout_s", "idle_timeout_s", "call_limit_s"):
+        assert f"| `{name}` | {getattr(defaults, name):g} |" in text
+    for name in ("concurrency_max", "progress_timeout_s", "hard_limit_s"):
+        assert f"| `{name}` |" in text
+    for state in get_args(State):
+        assert f"| `{state}` |" in text
+    assert f" {course.ATTEMPTS_MAX} " in text
+    assert f" {course.RETRY_RESERVE:g} " in text
+    assert f" {standing.PROBE_MS // 1000} " in text
+    assert (course.DEADLINE_MS, course.RETRY_SHARE) == (60_000, 0.2)  # a minute, a fifth
+    assert (standing.LEAST_MS, standing.OUT_MS_MAX) == (1_000, 86_400_000)  # a second, a day
+    moves = standing.MOVES
+    assert moves[Scope.CREDENTIAL][Ending.REFUSED][2:] == (60_000, 3_600_000)  # a minute, an hour
+    assert moves[Scope.CREDENTIAL][Ending.UNPAID][2:] == (300_000, 3_600_000)  # five minutes, an hour
+    assert moves[Scope.CREDENTIAL][Ending.FAILED][1:] == (3, 1_000, 30_000)
+    assert moves[Scope.PROVIDER][Ending.FAILED][1:] == (5, 1_000, 30_000)
+    assert moves[Scope.PROVIDER][Ending.UNREACHABLE][1:] == (2, 1_000, 30_000)
+    assert moves[Scope.PROVIDER_MODEL][Ending.OVERLOADED][1] == 2
+    assert moves[Scope.MODEL][Ending.LIMITED][2:] == (1_000, 60_000)
+    assert silence.PING_AFTER_MS < 15_000

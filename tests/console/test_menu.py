@@ -17,6 +17,20 @@ def test_a_place_for_owners_is_shown_to_owners() -> None:
     assert shown(["/console/accounts"], Role.OWNER)
 
 
+def test_members_are_shown_what_is_for_them() -> None:
+    paths = {page.path for page in PAGES}
+    seen = {place.name for _, places in shown(paths, Role.MEMBER) for place in places}
+    assert {"overview", "requests", "keys", "workspaces"} <= seen
+    assert not seen & {"pool", "credits", "settings", "accounts", "audit"}
+
+
+def test_a_place_is_shown_to_whom_its_page_is_for() -> None:
+    by_path = {page.path: page.access for page in PAGES if page.method == "GET"}
+    for place in PLACES:
+        if place.path.startswith("/console"):
+            assert place.access is by_path[place.path], place.name
+
+
 def test_every_place_has_a_word_and_stands_once() -> None:
     assert all(f"menu.{place.name}" in texts("en") for place in PLACES)
     assert len({place.path for place in PLACES}) == len({place.name for place in PLACES}) == len(PLACES)

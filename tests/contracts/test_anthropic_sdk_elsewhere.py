@@ -136,6 +136,21 @@ def test_thinking_and_tools_over_three_turns(sdk: anthropic.Anthropic, stream: b
         ]
 
 
+def test_a_stream_comes_to_the_same_as_the_whole_message(sdk: anthropic.Anthropic) -> None:
+    """Words, thoughts, their signatures, calls, figures; only ids are new in each answer."""
+    messages: list[Any] = [{"role": "user", "content": "please use tool get_weather"}]
+    settings: dict[str, Any] = {"model": THINKS, "thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+    settings["tools"] = TOOLS
+    pieced, whole = (say(sdk, messages, stream=stream, **settings) for stream in (True, False))
+    assert [block.type for block in whole.content] == ["thinking", "tool_use"]
+    first, second = (
+        [block.model_dump(exclude={"id"}, exclude_none=True) for block in message.content] for message in (pieced, whole)
+    )
+    assert first == second
+    assert pieced.stop_reason == whole.stop_reason
+    assert pieced.usage.model_dump(exclude={"cache_creation"}) == whole.usage.model_dump(exclude={"cache_creation"})
+
+
 def test_count_tokens_is_estimated(sdk: anthropic.Anthropic) -> None:
     raw = sdk.messages.with_raw_response.count_tokens(model=MODEL, messages=HELLO)
     assert raw.parse().input_tokens > 0

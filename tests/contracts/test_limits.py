@@ -11,6 +11,8 @@ import pytest
 
 from gateway import settings
 from gateway.core.usage import Usage
+from gateway.tokens.bound import fast_bound
+from gateway.tokens.families import family_of
 from tests.barrier import at_once, request
 from tests.contracts.conftest import House
 
@@ -62,6 +64,26 @@ def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
     assert refused.headers["x-should-retry"] == "true"
     row = row_of(house, refused.headers["request-id"])
     assert (row["outcome"], row["fault"], row["input_tokens"]) == ("refused", "limited", 0)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
+def test_a_refusal_in_the_other_dialect(house: House, path: str) -> None:
+    """The same limit, headers and wait, in the words that OpenAI's clients decide by."""
+    (key,) = house.gateway.mint(1, "--rpm", "1")
+    prompt = {"messages": HELLO["messages"]} if path.endswith("completions") else {"input": "hello"}
+    with httpx.Client(base_url=house.gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
+        passed, refused = (client.post(path, json={"model": MODEL, **prompt}) for _ in range(2))
+    assert passed.status_code == 200, passed.text
+    assert refused.status_code == 429
+    error = refused.json()["error"]
+    assert error["code"] == "rate_limit_exceeded"
+    assert "your key: 1 requests per minute" in error["message"]
+    assert 55 <= int(refused.headers["retry-after"]) <= 60
+    for answer in (passed, refused):
+        told = answer.headers
+        assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == ("1", "0")
+        assert (told["anthropic-ratelimit-requests-limit"], told["x-ratelimit-remaining"]) == ("1", "0")
+        assert told["x-ratelimit-reset-requests"]
 
 
 def test_a_limit_of_zero_lets_nothing_pass(house: House) -> None:
@@ -141,6 +163,26 @@ def test_a_budget_of_money(house: House) -> None:
     refused = ask(house, key, HELLO | {"max_tokens": 100_000})
     assert refused.status_code == 429
     assert "0.001 US dollars in all" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_budget_is_overrun_by_what_was_not_known_of_one_input(house: House, stream: bool) -> None:
+    """The upstream counts more tokens of input than were held. That is charged, once; a stream brings no output beyond it."""
+    body = HELLO | {"stream": stream, "max_tokens": 4000 if stream else 200}
+    held = fast_bound(httpx.Request("POST", house.gateway.url, json=body).content, family_of(MODEL))
+    amount = held + 200
+    key = json.loads(house.gateway.cli("keys", "mint", "--name", "surprised", "--budget-tokens", str(amount), "--json"))
+    answer = ask(house, key["key"], body, f"fixture={'stream_tool_use' if stream else 'message_tool_use'}")
+    assert answer.status_code == 200
+    row = row_of(house, answer.headers["request-id"])
+    truth = sum(row[name] for name in ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"))
+    assert truth > amount
+    assert row["outcome"] == ("budget_ended" if stream else "finished")
+    [limit] = [json.loads(line) for line in house.gateway.cli("limits", "list", "--key", key["id"], "--json").splitlines()]
+    used, surprise = int(limit["used"]), truth - held
+    assert (used, limit["held"]) == (truth + row["output_tokens"], "0")
+    assert 0 < used - amount <= surprise
+    assert ask(house, key["key"], body).status_code == 429
 
 
 @pytest.mark.parametrize("usage", ["negative", "huge", "string", "fraction", "null", "missing", "weird"])

@@ -207,6 +207,54 @@ def test_responses_with_tools_and_thoughts(client: Client, stream: bool) -> None
         given.append({"role": "user", "content": "again, please use tool get_weather"})
 
 
+def test_responses_with_tools_at_once_and_a_picture(client: Client) -> None:
+    tools = [{"type": "function", "name": "get_weather", "parameters": WEATHER, "strict": True}]
+    words: dict[str, Any] = {"type": "input_text", "text": "please use tool get_weather"}
+    without = client.respond([{"role": "user", "content": [words]}]).usage.input_tokens
+    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{png()}", "detail": "auto"}
+    given: list[Any] = [{"role": "user", "content": [words, picture]}]
+    assert client.respond(given).usage.input_tokens - without >= IMAGE_TOKENS
+    first = client.respond(given, tools=tools, extra_headers=said("calls=3"))
+    calls = [item for item in first.output if item.type == "function_call"]
+    assert len({call.call_id for call in calls}) == 3
+    given += [item.model_dump(exclude_none=True, exclude={"status"}) for item in first.output]
+    given += [{"type": "function_call_output", "call_id": call.call_id, "output": "rain"} for call in calls]
+    assert '"rain' in client.respond(given, tools=tools).output_text
+    with pytest.raises(openai.BadRequestError):
+        client.respond(given[:-1], tools=tools)
+
+
+def test_a_stream_comes_to_the_same_as_the_whole_answer(client: Client) -> None:
+    """Words, thoughts, their signatures, calls, figures; only ids are new in each answer."""
+    messages: list[Any] = [{"role": "user", "content": "please use tool get_weather"}]
+    chat: dict[str, Any] = {"model": client.model, "messages": messages, "tools": TOOLS, "reasoning_effort": "medium"}
+    with client.sdk.chat.completions.stream(stream_options={"include_usage": True}, **chat) as streamed:
+        pieced: Any = streamed.get_final_completion()
+    whole = client.sdk.chat.completions.create(**chat)
+    assert chat_said(pieced) == chat_said(whole)
+
+    tools = [{"type": "function", "name": "get_weather", "parameters": WEATHER, "strict": True}]
+    asked: dict[str, Any] = {"input": messages, "tools": tools, "reasoning": {"effort": "medium", "summary": "auto"}}
+    with client.sdk.responses.stream(model=client.model, **asked) as events:
+        response: Any = events.get_final_response()
+    told = client.sdk.responses.create(model=client.model, **asked)
+    assert [item.type for item in told.output] == ["reasoning", "function_call"]
+    assert response_said(response) == response_said(told)
+
+
+def chat_said(completion: Any) -> Any:
+    (choice,) = completion.choices
+    message = choice.message
+    calls = [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls]
+    thoughts = (message.reasoning_content, getattr(message, "reasoning_details", None))
+    return choice.finish_reason, message.content or None, calls, thoughts, completion.usage.model_dump()
+
+
+def response_said(response: Any) -> Any:
+    unlike = {"id": True, "call_id": True, "parsed_arguments": True}
+    return [item.model_dump(exclude=unlike) for item in response.output], response.status, response.usage.model_dump()
+
+
 def test_errors(client: Client) -> None:
     for status, kind in ((400, openai.BadRequestError), (404, openai.NotFoundError), (429, openai.RateLimitError)):
         forgive_all()

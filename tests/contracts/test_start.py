@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from gateway.settings import DEFAULTS
 from loadtest.processes import accepts, free_port
 from tests.serving import GATEWAY, environment
 
@@ -13,6 +14,9 @@ def test_unknown_keys_are_named_with_file_and_line(tmp_path: Path) -> None:
     (config / "gateway.toml").write_text("# mine\nbody_timeout_s = 5\nbody_timeout = 5\n\nwrokers = 2\n")
     (config / "models.toml").write_text('[aliases]\n"a" = "b"\n\n[[model]]\nid = "m"\nfamly = "v5"\n')
     (config / "routes.toml").write_text("")
+    plans = (DEFAULTS / "plans.toml").read_text()
+    (config / "plans.toml").write_text(plans.replace('metric = "', 'metric = "re', 1))
+    line = 1 + plans[: plans.index('metric = "')].count("\n")
     port = free_port()
     words = ["serve", "--port", str(port), "--data-dir", str(tmp_path / "d"), "--config", str(config)]
     secret = "sk-ant-NEVERSHOWN"
@@ -29,6 +33,7 @@ def test_unknown_keys_are_named_with_file_and_line(tmp_path: Path) -> None:
     for place in ("gateway.toml:3:", "gateway.toml:5:", "models.toml:6:", "routes.toml:1:"):
         assert place in said, said
     assert "body_timeout" in said
+    assert f"plans.toml:{line}: unknown metric `re" in said  # and never a plan without its limit
     assert "Traceback" not in said
     assert secret not in said
     assert not accepts(port)

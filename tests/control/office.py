@@ -25,9 +25,10 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.settings import Paths, Settings
 from gateway.state.inflight import InflightRows
-from gateway.state.journal import Flags, RingWriter, Settlement, Surface
+from gateway.state.journal import RingWriter, Settlement
 from gateway.state.layout import Layout
 from gateway.state.pepper import Pepper
+from gateway.state.record import Flags, Surface
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 
@@ -56,7 +57,7 @@ PEPPER = Pepper(b"\1" * 32)
 def settlement(**changes: Any) -> Settlement:
     """A finished streamed call of 1000 input and 200 output tokens, priced as a worker does."""
     facts: dict[str, Any] = {
-        "request_id": ids.fresh_id(),
+        "request_id": ids.timed_id(changes.get("started_ns", STARTED_NS)),
         "started_ns": STARTED_NS,
         "outcome": Outcome.FINISHED,
         "surface": Surface.MESSAGES,

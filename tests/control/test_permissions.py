@@ -13,6 +13,13 @@ def test_roles_are_in_order() -> None:
     ]
 
 
+def test_members_are_let_in_by_name_only() -> None:
+    """What is not said to keep within a member's workspaces is closed to members."""
+    let_in = {access for access in Access if access.admits(Role.MEMBER)}
+    assert let_in == {Access.WITHIN, Access.MEMBER}
+    assert not Access.VIEWER.admits(Role.MEMBER)
+
+
 def test_every_access_has_its_sockets() -> None:
     assert set(Access) == RELAYED | TRUSTED | INTERNAL
     assert not RELAYED & INTERNAL
@@ -24,7 +31,7 @@ def test_whoever_looks_only_looks() -> None:
     for key, access in PERMISSIONS.items():
         method, path = key.split(" ")
         if method != "GET":
-            assert access not in (Access.PUBLIC, Access.SCRAPE, Access.VIEWER), key
+            assert access not in (Access.PUBLIC, Access.SCRAPE, Access.VIEWER, Access.WITHIN), key
         if "admin_keys" in path:
             assert access in (Access.OWNER, Access.SOCKET), key
         if "/accounts" in path and "ledger" not in path:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.catalog.providers import Origin, Provider, Secret, read_origin
 from gateway.control.orders import MissingError
-from gateway.control.pool import PoolDesk, pool_health
+from gateway.control.pool import PoolDesk
 from gateway.core.clock import ManualClock
 from gateway.simulator.process import SimulatorProcess
 from gateway.state.credentials import Tally
@@ -72,17 +72,14 @@ def test_states_in_words(place: Place) -> None:
     standing = place.desk.standing(first)
     assert (standing.word, standing.out_ms) == ("refused", 60_000)
     place.clock.advance(60)
-    assert place.desk.standing(first).word == "due"
+    assert (place.desk.standing(first).word, place.desk.standing(first).reason) == ("due", "refused")
     lease = place.pool.pick(MODEL, 0, place.now_ms, tried=2)
     assert lease is not None
-    assert place.desk.standing(first).word == "probing"
-    assert pool_health(place.desk) == [{"provider": "anthropic", "up": True, "keys": 2, "keys_up": 2}]
+    assert (place.desk.standing(first).word, place.desk.standing(first).reason) == ("probing", "refused")
     lease.end(Told(Ending.REFUSED), place.now_ms)
-    assert pool_health(place.desk)[0]["keys_up"] == 1
     for _ in range(2):
         place.call(Told(Ending.UNREACHABLE))
     assert place.desk.provider_standing("anthropic").word == "failing"
-    assert pool_health(place.desk)[0]["up"] is False
 
 
 def test_what_was_counted_and_measured(place: Place) -> None:
@@ -107,7 +104,6 @@ def test_a_drained_key_stays_drained(place: Place, office: Office) -> None:
     place.desk.drain(first)
     assert {place.call() for _ in range(6)} == {1}
     assert place.desk.is_drained(first)
-    assert pool_health(place.desk)[0]["keys_up"] == 1
     again = place.made()
     assert again.is_drained(next(iter(again)))
     office.renewed()
@@ -129,6 +125,33 @@ def test_a_resumed_key_is_tried_at_once(place: Place) -> None:
     assert place.desk.standing(first).word == "due"
     assert place.call(tried=2) == 0
     assert place.desk.standing(first).word == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("told", "times"),
+    [(Told(Ending.LIMITED, 429, 3_600_000), 1), (Told(Ending.OVERLOADED, 529, 3_600_000), 1), (Told(Ending.UNREACHABLE), 2)],
+)
+def test_whatever_kept_a_key_out_is_over_when_it_is_resumed(place: Place, told: Told, times: int) -> None:
+    """Also a limit at one model, and what its whole provider did."""
+    first, _ = place.desk
+    place.call(tried=2)
+    for _ in range(times):
+        assert place.call(told, tried=2) == 0
+    assert place.call(tried=2) == -1
+    place.desk.resume(first)
+    assert place.call(tried=2) == 0
+
+
+def test_a_key_that_a_test_shows_to_be_unknown_is_out(office: Office) -> None:
+    with SimulatorProcess(keys=[GOOD]) as sim:
+        place = Place(office, provider(GOOD, BAD, url=sim.url))
+        first, second = place.desk
+        assert place.desk.test(second).verdict is Verdict.REFUSED
+        assert [place.desk.standing(one).word for one in (first, second)] == ["healthy", "refused"]
+        place.desk.drain(second)
+        place.desk.test(second)
+        assert place.desk.is_drained(second)
+        place.slot.release()
 
 
 def test_keys_are_tested_at_their_upstream(office: Office) -> None:
@@ -191,3 +214,39 @@ def test_no_secret_is_in_the_database(place: Place, office: Office, tmp_path: Pa
     for file in office.paths.data_dir.rglob("*"):
         if file.is_file():
             assert GOOD.encode() not in file.read_bytes()
+
+
+def test_chances_are_what_a_pick_compares(place: Place) -> None:
+    untouched = place.desk.chances("anthropic", MODEL)
+    assert [(one.number, one.score, one.in_flight) for one in untouched] == [(1, 1.0, 0), (2, 1.0, 0)]
+    lease = place.pool.pick(MODEL, 0, place.now_ms, tried=2)
+    assert lease is not None
+    busy, idle = place.desk.chances("anthropic", MODEL)
+    assert (busy.in_flight, busy.score, idle.score) == (1, 1 / 1.125, 1.0)
+    lease.end(FINE, place.now_ms)
+    place.call(tried=1)
+    place.call(Told(Ending.FAILED), tried=1)
+    first, second = place.desk.chances("anthropic", MODEL)
+    assert first.score == 1.0
+    assert second.score is not None
+    assert 0.0 < second.score < 1.0
+    assert place.desk.provider_chance("anthropic", MODEL).word == "healthy"
+
+
+def test_a_key_that_can_take_no_call_has_no_score(place: Place) -> None:
+    first, _ = place.desk
+    place.call(tried=2)
+    place.call(Told(Ending.REFUSED), tried=2)
+    place.desk.drain(place.desk.find("anthropic", "2"))
+    out, drained = place.desk.chances("anthropic", MODEL)
+    assert (out.standing.word, out.standing.out_ms, out.drained, out.score) == ("refused", 60_000, False, None)
+    assert (drained.standing.word, drained.drained, drained.score) == ("healthy", True, None)
+    place.clock.advance(60)
+    assert place.desk.standing(first).word == "due"
+    assert place.desk.chances("anthropic", MODEL)[0].score is not None  # the next call may be its probe
+
+
+def test_chances_where_nothing_serves(office: Office) -> None:
+    desk = PoolDesk(office.store, [provider(GOOD)], PEPPER, ManualClock(), None)
+    assert desk.chances("anthropic", MODEL) == []
+    assert desk.provider_chance("anthropic", MODEL).word == "healthy"

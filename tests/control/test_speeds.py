@@ -2,7 +2,7 @@ from gateway.control.metrics import Tally
 from gateway.control.speeds import Speeds
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from tests.control.office import MODEL
 from tests.control.test_metrics import observe, samples
 

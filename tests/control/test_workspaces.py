@@ -3,7 +3,7 @@ import pytest
 from gateway.control import workspaces
 from gateway.control.keys import Order
 from gateway.control.orders import ConflictError, MissingError, OrderError
-from gateway.control.workspaces import MemberOrder, RoleOrder, WorkspaceChange, WorkspaceOrder
+from gateway.control.workspaces import MemberOrder, RoleOrder, WorkspaceChange, WorkspaceOrder, ZoneOrder
 from gateway.state.keys import KeyState
 from tests.control.office import Office
 
@@ -14,7 +14,7 @@ def test_a_workspace_is_found_by_id_and_by_name(office: Office) -> None:
     assert held.find("lab") == held.find(made.public_id) == held.find_or_create("lab") == made
     assert [one.name for one in held.page()] == ["default", "lab"]
     shown = workspaces.view(made)
-    assert list(shown) == ["id", "name", "billing", "plan", "created_at", "archived_at"]
+    assert list(shown) == ["id", "name", "billing", "plan", "created_at", "archived_at", "time_zone"]
     assert (shown["id"], shown["billing"], shown["created_at"]) == (made.public_id, "open", "2026-11-18T11:06:40Z")
 
 
@@ -39,6 +39,16 @@ def test_names_that_no_workspace_can_have(office: Office, name: str) -> None:
     with pytest.raises(OrderError):
         held.rename("default", WorkspaceChange(name=name))
     assert len(held.page()) == 1
+
+
+def test_a_workspace_has_a_time_zone(office: Office) -> None:
+    held = office.desk().workspaces
+    assert held.create(WorkspaceOrder(name="lab")).time_zone == "UTC"
+    assert held.set_zone("lab", ZoneOrder(time_zone="Asia/Kathmandu")) == held.find("lab")
+    assert held.find("lab").time_zone == "Asia/Kathmandu"
+    for zone in ("Mars/Base", "../../etc/passwd", "Europe", " UTC", "x" * 64):
+        with pytest.raises(OrderError, match="time_zone must be"):
+            held.set_zone("lab", ZoneOrder(time_zone=zone))
 
 
 def test_an_id_that_nobody_has_makes_no_workspace(office: Office) -> None:

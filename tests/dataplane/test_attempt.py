@@ -14,7 +14,7 @@ from gateway.core.outcome import Outcome
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.passthrough import Passthrough
 from gateway.simulator.server import Simulator
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from tests.dataplane.house import SECRET, Client, House, conversation, house
 
 MESSAGE = b'{"type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":3,"output_tokens":2}}'

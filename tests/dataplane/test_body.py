@@ -17,7 +17,7 @@ from gateway.dataplane.body import INFLATE_PIECE_BYTES, ClientGone
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.passthrough import Passthrough
 from gateway.state.inflight import InflightRows
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 

@@ -105,21 +105,53 @@ def test_waiting_for_a_client_that_takes_nothing_has_an_end() -> None:
     run(stalled)
 
 
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock stands until it is moved."""
+
+    now_s = 0.0
+
+    def time(self) -> float:
+        return self.now_s
+
+    async def pass_s(self, seconds: float) -> None:
+        """Lets what is ready come to its rest, moves the clock on, and lets what is due be done."""
+        for step_s in (seconds, 0):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.now_s += step_s
+
+
 def test_a_client_that_takes_a_little_now_and_then_is_waited_for() -> None:
+    loop = SteppedLoop()
+
     async def dripping() -> None:
         told = Told(1)
         told.flow.start(200, [])
         for letter in b"abcde":
             told.flow.body(bytes([letter]), more=letter != ord("e"))
-        waiting = asyncio.ensure_future(told.flow.flushed(0.1))
+        waiting = asyncio.ensure_future(told.flow.flushed(45.0))
         for _ in range(5):
-            await asyncio.sleep(0.05)
+            await loop.pass_s(44.9)
             [taken] = [one for one in told.client._stalled if not one.done()]  # what the server would let go
             taken.set_result(None)
         await waiting
         assert b"".join(told.bodies) == b"abcde"
 
-    run(dripping)
+    async def stopping() -> None:
+        told = Told(1)
+        told.flow.start(200, [])
+        told.flow.body(b"x", more=True)
+        told.flow.body(b"y", more=False)
+        waiting = asyncio.ensure_future(told.flow.flushed(45.0))
+        await loop.pass_s(44.9)
+        assert not waiting.done()
+        await loop.pass_s(0.2)
+        assert waiting.done()
+        assert told.bodies == [b"x"]
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(dripping())
+        runner.run(stopping())
 
 
 def test_after_letting_go_nobody_is_told() -> None:

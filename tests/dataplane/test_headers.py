@@ -6,7 +6,7 @@ from gateway.core.clock import SystemClock
 from gateway.dataplane import headers
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.headers import Said
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from gateway.upstream.connections import Connections
 from gateway.upstream.providers import Upstream
 from gateway.upstream.transport.origin import Origin

@@ -11,9 +11,9 @@ import pytest
 from gateway.core.outcome import Outcome
 from gateway.dataplane import model_list
 from gateway.simulator.server import Simulator
-from gateway.state.journal import Surface
 from gateway.state.keys import KeyRow, KeyState
 from gateway.state.limits import LimitTable
+from gateway.state.record import Surface
 from tests.dataplane.house import KEY, KEY_ID, Client, House, house
 
 MODELS = """

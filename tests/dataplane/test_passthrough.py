@@ -9,7 +9,7 @@ from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
 from gateway.simulator.server import Simulator
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from tests.dataplane.house import KEY_ID, Client, House, conversation, house
 from tests.dataplane.sse import error_event, events
 

@@ -13,7 +13,7 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dialects.sse import Parser
 from gateway.simulator.server import Simulator
-from gateway.state.journal import Flags, Surface
+from gateway.state.record import Flags, Surface
 from tests.dataplane.house import SECRET, Client, House, conversation, house, question
 
 QUICK = "head_timeout_s = 0.1\nidle_timeout_s = 0.1\n"

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import headers, surfaces
 from gateway.dataplane.surfaces import PATHS, PREFIXES, Place, find
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 
 
 def kind_of(method: str, path: str, raw_path: str | None = None) -> FaultKind:

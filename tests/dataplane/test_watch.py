@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from gateway.core.clock import ManualClock
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
-from gateway.dataplane.watch import CLIENT_STALL_S
+from gateway.dataplane.watch import CLIENT_STALL_S, REST_SWEEPS
 from gateway.simulator.server import Simulator
 from tests.dataplane.house import Client, House, conversation, house
 from tests.dataplane.sse import error_event
@@ -164,6 +165,31 @@ def test_the_workers_heart_beats() -> None:
         assert night.worker.shared.workers.heartbeat_ns(slot) == night.clock.monotonic_ns()
 
     run(beat)
+
+
+def test_a_worker_at_rest_gives_the_shared_file_s_pages_back() -> None:
+    async def rest(night: Night) -> None:
+        path = str(night.worker.shared.path)
+        client = Client(conversation())
+        call = await night.begin(client, "hang_at=0")
+        await night.pass_(601)
+        async with asyncio.timeout(5):
+            await call
+        for _ in range(REST_SWEEPS - 1):
+            await night.pass_(0.5)
+        assert 0 not in resident_bytes(path)
+        await night.pass_(0.5)
+        assert 0 in resident_bytes(path)  # the worker's own mapping; the test has another one
+        night.worker.one_settled()
+
+    run(rest)
+
+
+def resident_bytes(path: str) -> list[int]:
+    """How much of each of its mappings of a file this process has touched."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    places = [place for place, line in enumerate(lines) if line.endswith(path)]
+    return [next(int(line.split()[1]) * 1024 for line in lines[place:] if line.startswith("Rss:")) for place in places]
 
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'

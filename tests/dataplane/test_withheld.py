@@ -10,7 +10,7 @@ from gateway.core.outcome import Outcome
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
 from gateway.dataplane.withheld import Withheld
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 from tests.dataplane.house import Client
 from tests.dataplane.test_headers import upstream
 

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects import body
-from gateway.dialects.body import VALUES_MAX, NotAnObject, Unreadable, read, span_of
+from gateway.dialects.body import (
+    OUTLINED_BYTES_MIN,
+    TEXT_CHARS_MAX,
+    VALUES_MAX,
+    NotAnObject,
+    Unreadable,
+    outlined,
+    read,
+    span_of,
+)
+from native_fastpath import IMPLEMENTATION
 
 # No lone surrogates and no integers beyond 64 bits: Python writes them, the parser refuses or rounds them.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -119,6 +129,13 @@ def test_more_values_than_anyone_can_mean_are_refused_unparsed(kind: str) -> Non
         read(text)
 
 
+def test_a_string_that_nothing_ends_takes_no_longer_than_its_length() -> None:
+    """R9: every quote in it could begin another string; looked at one by one, this body would take an hour."""
+    hostile = b'["' + b'\\",' * (VALUES_MAX + 1)
+    with pytest.raises(Unreadable):
+        read(hostile)
+
+
 def test_the_longest_conversation_the_api_takes_is_not_refused() -> None:
     message = b'{"role":"user","content":[{"type":"text","text":"a, b [c] {d}"}]},'
     document, _ = read(b'{"messages":[' + (message * 100_000)[:-1] + b"]}")
@@ -139,3 +156,30 @@ def test_the_exact_count_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     read(b'{"a":["\\",[",' + b'"x, [{",' * 7 + b"1]}")
     with pytest.raises(Unreadable, match="more than 10 values"):
         read(b'{"a":["\\",[",' + b'"x, [{",' * 8 + b"1]}")
+
+
+def test_a_large_body_can_be_read_by_its_outline() -> None:
+    long = "a text that nobody reads " * (OUTLINED_BYTES_MIN // 20)
+    text = json.dumps({"model": "m", "system": long, "messages": [{"role": "user", "content": long}], "stream": True}).encode()
+    shape = outlined(text)
+    assert (len(shape) < len(text)) is (IMPLEMENTATION == "native")
+    document, found = read(text, shape)
+    kept = TEXT_CHARS_MAX if IMPLEMENTATION == "native" else len(long)
+    assert document == {"model": "m", "system": long, "messages": [{"role": "user", "content": long[:kept]}], "stream": True}
+    assert {key: json.loads(text[start:end]) for key, start, end in found}[b"messages"][0]["content"] == long
+    assert read(text)[0]["messages"] == [{"role": "user", "content": long}]
+    small = text[:-1].replace(long.encode(), b"short") + b"}"
+    assert outlined(small) is small
+
+
+def test_what_is_broken_is_told_by_its_place_in_the_body_itself() -> None:
+    long = "a text that nobody reads " * (OUTLINED_BYTES_MIN // 20)
+    text = json.dumps({"messages": [long]}).encode()[:-2] + b",}]}"
+    with pytest.raises(Unreadable) as whole:
+        read(text)
+    with pytest.raises(Unreadable) as outline:
+        read(text, outlined(text))
+    assert str(outline.value) == str(whole.value)
+    for twice in (b'{"a":1,"a":[["' + long.encode() + b'"]]}', b'{"a":1}' + long.encode()):
+        with pytest.raises(Unreadable):
+            read(twice, outlined(twice))

@@ -35,6 +35,8 @@ def test_any_text_comes_back_in_any_pieces(text: str, ascii_only: bool, places: 
         ('{"command": "a"}', '{"command":"a"}'),
         ('{"input": 7}', '{"input":7}'),
         ("just text", "just text"),
+        ('{"unparsed_arguments":"*** \\"a\\""}', '*** "a"'),  # the text itself, where an object was asked for
+        ('{"unparsed_arguments":"a","more":1}', '{"unparsed_arguments":"a","more":1}'),
         ('{"input": "cut', "cut"),
         ('{"input": "cut\\u00', "cut"),
         ('{"input": "\\ud83d!"}', "?!"),

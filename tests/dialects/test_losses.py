@@ -1,8 +1,10 @@
 """Nothing is lost silently: every field of a request is carried, refused by name, or listed."""
 
 import copy
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from anthropic.types.beta import message_create_params as beta_message_create_pa
 from openai.types.chat import completion_create_params
 
 from gateway.core.faults import Fault, FaultKind
-from gateway.core.profile import DEFAULTS
+from gateway.core.profile import DEFAULTS, Profile
 from gateway.dialects.losses import IDLE, NAMES_SHOWN_MAX, REFUSED, Losses
 from gateway.dialects.translation import CODECS
 from tests.dialects.shapes import LEAF_NUMBER, LEAF_TEXT, TEXT, Field, Walk, schema_of
@@ -28,11 +30,13 @@ ABOUT_THE_ANSWER = {("model",), ("stream_options", "include_usage")}
 ANYWAY = {("openai_responses", "thinking.display", "summarized")}
 
 
-def outcome(document: Document, client: str, upstream: str) -> tuple[bytes, tuple[str, ...], Fault | None]:
+def outcome(
+    document: Document, client: str, upstream: str, profile: Profile | None = None
+) -> tuple[bytes, tuple[str, ...], Fault | None]:
     losses = Losses(client)
     try:
         conversation = CODECS[client].read_request(document, losses)
-        written = CODECS[upstream].write_request(conversation, "served", DEFAULTS[upstream], losses)
+        written = CODECS[upstream].write_request(conversation, "served", profile or DEFAULTS[upstream], losses)
     except Fault as fault:
         return b"", losses.dropped, fault
     return written.body, losses.dropped, None
@@ -202,6 +206,83 @@ def test_the_header_is_bounded() -> None:
     assert Losses("anthropic").header() == b""
 
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+# What both of OpenAI's dialects have a name for and Anthropic's has none, in a request of each, with the names of it.
+KIN: dict[str, tuple[Document, tuple[str, ...]]] = {
+    "openai_chat": (
+        {
+            "model": "m",
+            "messages": [
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}}]},
+            ],
+            "verbosity": "high",
+            "prompt_cache_key": "zq",
+        },
+        ("messages.content.image_url.detail", "verbosity", "prompt_cache_key"),
+    ),
+    "openai_responses": (
+        {
+            "model": "m",
+            "input": [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE, "detail": "low"}]}],
+            "text": {"verbosity": "high"},
+            "prompt_cache_key": "zq",
+        },
+        ("input.content.detail", "text.verbosity", "prompt_cache_key"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("client", "upstream"), [("openai_chat", "openai_responses"), ("openai_responses", "openai_chat")])
+def test_what_both_of_openais_dialects_have_is_carried(client: str, upstream: str) -> None:
+    document, names = KIN[client]
+    body, dropped, fault = outcome(document, client, upstream)
+    assert (dropped, fault) == ((), None)
+    sent = json.loads(body)
+    text = sent.get("text") or sent
+    assert (text["verbosity"], sent["prompt_cache_key"]) == ("high", "zq")
+    assert b'"detail":"low"' in body
+
+    body, dropped, fault = outcome(document, client, upstream, replace(DEFAULTS[upstream], verbosity=False, cache_key=False))
+    assert (set(dropped), fault) == (set(names[1:]), None)
+    assert b"verbosity" not in body
+    assert b"zq" not in body
+
+    assert outcome(document, client, "anthropic")[1:] == (names, None)
+
+
+@pytest.mark.parametrize("client", CODECS)
+@pytest.mark.parametrize("upstream", CODECS)
+def test_what_a_profile_does_not_take_is_named(client: str, upstream: str) -> None:
+    said: dict[str, tuple[Document, str]] = {
+        "anthropic": ({"metadata": {"user_id": "ann"}, "service_tier": "auto"}, "metadata.user_id"),
+        "openai_chat": ({"user": "ann", "service_tier": "auto"}, "user"),
+        "openai_responses": ({"safety_identifier": "ann", "service_tier": "auto"}, "safety_identifier"),
+    }
+    fields, name = said[client]
+    profile = replace(DEFAULTS[upstream], user=False, service_tier=False)
+    assert outcome(HELLO[client] | fields, client, upstream, profile)[1:] == ((name, "service_tier"), None)
+
+
+def test_a_second_name_of_the_user_is_named() -> None:
+    document = HELLO["openai_responses"] | {"safety_identifier": "ann", "user": "bob"}
+    assert outcome(document, "openai_responses", "anthropic")[1:] == (("user",), None)
+    assert outcome(document | {"user": "ann"}, "openai_responses", "anthropic")[1:] == ((), None)
+
+
+def test_thoughts_are_named_in_the_clients_words() -> None:
+    reasoning = {"effort": "low", "summary": "auto", "context": "all"}
+    document = HELLO["openai_responses"] | {"reasoning": reasoning}
+    assert outcome(document, "openai_responses", "openai_chat")[1:] == (("reasoning.context", "reasoning.summary"), None)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_format_is_as_strict_as_was_said(strict: bool) -> None:
+    form = {"type": "json_schema", "name": "tide", "schema": {"type": "object"}, "strict": strict}
+    body, dropped, fault = outcome(HELLO["openai_responses"] | {"text": {"format": form}}, "openai_responses", "openai_chat")
+    assert (dropped, fault) == ((), None)
+    assert json.loads(body)["response_format"]["json_schema"]["strict"] is strict
+
+
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 HELLO: dict[str, Document] = {
     "anthropic": {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "a"}]},
@@ -215,6 +296,7 @@ EXAMPLES: Document = {
     "speed": "fast",
     "top_k": 5,
     "max_tool_calls": 3,
+    "prompt_cache_key": "zq",
     "text.verbosity": {"verbosity": "low"},
     "truncation": "auto",
     "frequency_penalty": 0.5,

@@ -33,6 +33,7 @@ NO_COUNTERPART = {
     "unknown_index",
     "arguments_cut",
     "arguments_as_object",
+    "input_no_json",
     "beta_compaction",
     "comments",
     "half_characters",
@@ -91,9 +92,12 @@ def test_the_recorded_answers_are_those_of_their_scripts() -> None:
         assert {name: (GOLDEN / folder / name).read_bytes() for name in files} == files
 
 
+cut: list[int] = []  # pieces of each stream that was translated right
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("case", STREAMS, ids=ids)
-@settings(max_examples=torture.rounds(8, 200))
+@settings(max_examples=torture.rounds(8, 50))
 @given(places=st.lists(st.integers(0, 100_000), max_size=40))
 def test_any_chunking_gives_the_same_bytes(case: tuple[str, str, Path], places: list[int]) -> None:
     client, upstream, path = case
@@ -102,6 +106,11 @@ def test_any_chunking_gives_the_same_bytes(case: tuple[str, str, Path], places: 
     edges = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
     pieces = [stream.feed(content[start:end]) for start, end in pairwise(edges)]
     assert b"".join([*pieces, stream.end()]) == write.translated(client, upstream, path)
+    cut.append(len(pieces))
+
+
+def teardown_module() -> None:
+    torture.proved("R3", f"{len(cut)} streams translated in {sum(cut)} pieces, cut anywhere: the same bytes as in one")
 
 
 @pytest.mark.parametrize("case", STREAMS, ids=ids)
@@ -228,6 +237,20 @@ def test_a_stream_comes_to_the_same_message_as_the_whole_answer(case: tuple[str,
     assert streamed == answered
 
 
+HALF: dict[str, dict[str, Any]] = {
+    "anthropic": {"content": [{"type": "text", "text": "a HALF"}]},
+    "openai_chat": {"choices": [{"message": {"content": "a HALF"}}]},
+    "openai_responses": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "a HALF"}]}]},
+}
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\xf0\x9f"])
+@pytest.mark.parametrize(("client", "upstream"), write.PAIRS)
+def test_half_a_character_is_no_reason_to_lose_a_whole_answer(client: str, upstream: str, half: bytes) -> None:
+    body = json.dumps(HALF[upstream]).encode().replace(b"HALF", half)
+    assert "a \ufffd" in write.translation(client, upstream).reply(body).decode()
+
+
 def test_what_an_exchange_tells() -> None:
     exchange = write.translation("anthropic", "openai_chat", top_k=5)
     assert exchange.path == "/chat/completions"
@@ -275,6 +298,12 @@ def test_an_upstreams_error_is_told_in_the_clients_words() -> None:
     status, headers, body = exchange.write_fault(refused)
     assert (status, dict(headers)[b"retry-after"], dict(headers)[b"request-id"]) == (429, b"9", b"req_Golden")
     assert json.loads(body)["error"] == {"type": "rate_limit_error", "message": "Slow down."}
+
+
+def test_an_upstreams_limit_without_a_time_is_one_that_passes() -> None:
+    limited = write.translation("anthropic", "openai_chat")
+    headers = dict(limited.write_fault(limited.fault(429, b'{"error":{"message":"Slow down."}}'))[1])
+    assert (headers[b"x-should-retry"], headers[b"retry-after"]) == (b"true", b"5")
 
 
 def test_an_answer_without_an_id_gets_the_requests() -> None:

@@ -15,7 +15,7 @@ from gateway.dialects.upstream_error import OUT_OF_CREDIT, REFUSED_US, fault_of,
         (403, FaultKind.FORBIDDEN),
         (404, FaultKind.MISSING),
         (408, FaultKind.STALLED),
-        (409, FaultKind.INVALID),
+        (409, FaultKind.FAILED),
         (413, FaultKind.OVERSIZED),
         (422, FaultKind.INVALID),
         (429, FaultKind.LIMITED),
@@ -38,6 +38,8 @@ def test_what_is_the_operators_matter_is_not_told_as_the_callers() -> None:
     assert fault_of(429, "x", code="insufficient_quota").text == OUT_OF_CREDIT
     assert fault_of(429, "You exceeded your current quota, please check your plan").text == OUT_OF_CREDIT
     assert fault_of(400, "Your credit balance is too low to access the Anthropic API.").text == OUT_OF_CREDIT
+    assert fault_of(429, "Spend cap.", code="enforced_spend_limit_reached").text == OUT_OF_CREDIT
+    assert fault_of(400, "You have reached your specified workspace API usage limits.").text == OUT_OF_CREDIT
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,8 @@ def test_an_oversized_prompt_is_an_invalid_request() -> None:
 def test_a_missing_model_is_named() -> None:
     fault = fault_of(404, "model: claude-x")
     assert (fault.param, fault.code) == ("model", "model_not_found")
+    fault = fault_of(404, "File expired.", code="file_expired")
+    assert (fault.param, fault.code) == ("", "file_expired")
 
 
 def test_texts_are_bounded() -> None:

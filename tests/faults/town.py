@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.simulator.process import SimulatorProcess
 from gateway.simulator.truth import Truth
+from gateway.state.counters import Counter
 from gateway.state.shared import SharedFile
 from tests.serving import Gateway
 
@@ -78,6 +79,12 @@ class Town:
         wanted = set(tags)
         records = self.simulator.wait_truth(lambda records: wanted <= {record.tag for record in records}, DEADLINE_S)
         return {record.tag: record for record in records if record.tag in wanted}
+
+    def started(self) -> int:
+        """Calls that have begun, over all workers."""
+        with self.shared() as shared:
+            places = (shared.layout.counters_of(slot) + 8 * Counter.REQUESTS_STARTED for slot in range(shared.layout.slots))
+            return sum(map(shared.region.load, places))
 
     def held(self) -> int:
         """In-flight rows that are open, over all workers."""

@@ -112,6 +112,31 @@ def test_compare_swap_changes_only_what_is_expected(region: Any) -> None:
     assert region.load(24) == 7
 
 
+def resident_bytes(path: Path) -> int:
+    """How much of the mapping of a file counts as this process's memory."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    at = next(place for place, line in enumerate(lines) if line.endswith(f" {path}"))
+    return next(int(line.split()[1]) * 1024 for line in lines[at:] if line.startswith("Rss:"))
+
+
+def test_released_pages_are_nobodys_memory_and_lose_nothing(twin: ModuleType, tmp_path: Path) -> None:
+    path, size = tmp_path / "region", 1 << 20
+    path.write_bytes(bytes(size))
+    first = twin.Region(path, size)
+    for offset in range(0, size, 4096):
+        first.store(offset, offset + 1)
+    assert resident_bytes(path) == size
+    first.release_pages()
+    assert resident_bytes(path) == 0
+    assert first.add(8192, 1) == 8194
+    assert [first.load(offset) for offset in range(0, size, 4096) if offset != 8192] == [
+        offset + 1 for offset in range(0, size, 4096) if offset != 8192
+    ]
+    first.close()
+    with pytest.raises(ValueError, match="closed"):
+        first.release_pages()
+
+
 def test_a_closed_region_refuses_and_says_so(region: Any) -> None:
     assert repr(region) == "<Region 8192 bytes>"
     region.close()

@@ -4,15 +4,13 @@ Everything that can happen to money and limits, in any order: purchases, refunds
 behind by a dying worker, changes of limits and of billing, workers with another price list, a database that breaks off in
 mid-transaction, a control plane that dies, a shared file that is lost. After every step the books are proven; at the end the same
 steps on a fresh installation give the same sums.
-
-TORTURE_RUNS and TORTURE_STEPS make it longer.
 """
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -29,12 +27,18 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.state.journal import Settlement
 from gateway.state.limits import Limits, Taken
+from tests import torture
 from tests.control.office import STARTED_NS, Office, Worker, breaking_off, settlement, shipped
 
-RUNS = int(os.environ.get("TORTURE_RUNS", "12"))
-STEPS = int(os.environ.get("TORTURE_STEPS", "30"))
+RUNS = torture.rounds(12, 500)
+STEPS = torture.rounds(30, 50)
 WORKSPACES = ("default", "lab")
 DAY_S = 86_400
+
+
+done: list[int] = []  # steps of each run that came to a good end
+
+pytestmark = pytest.mark.torture
 
 
 class World:
@@ -202,10 +206,17 @@ class World:
         return Verifier(Reader(self.office.paths.gateway_db), self.office.pepper, self.desk.limits, self.enter)
 
     def limits_that_differ(self) -> list[Difference]:
-        """A clock that goes back, a shared file that is lost and a clock that goes forward again lose a window."""
+        """A clock that goes back, a shared file that is lost and a clock that goes forward again lose a window. A row that has
+        forgotten a window into which the clock went back is corrected once a call is entered against it, not while one is held.
+        """
         report = Report()
         self.verifier().limit_rows(report)
-        return [one for one in report.differences if not (self.jumped and "in none according to the shared file" in one.how)]
+        if not self.jumped:
+            return report.differences
+        states = self.desk.limits.in_shared_file() or {}
+        under_way = {str(limit_id) for limit_id, state in states.items() if state.held}
+        lost = "in none according to the shared file"
+        return [one for one in report.differences if lost not in one.how and one.which not in under_way]
 
     def sums(self) -> dict[str, object]:
         """All that must be the same when the same has happened."""
@@ -352,6 +363,7 @@ class BooksMachine(RuleBasedStateMachine):
             if not any(step == "enter_badly" for step, _ in self.history):
                 assert replayed == sums
             assert replayed["requests"] == sums["requests"]
+            done.append(len(self.history))
         finally:
             self.world.close()
             self.directory.cleanup()
@@ -365,3 +377,11 @@ TestBooks.settings = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
+
+
+def teardown_module() -> None:
+    torture.proved(
+        "R5",
+        f"{len(done)} runs of up to {STEPS} steps, {sum(done)} changes in all: after each the books are proven, at the end the "
+        "same sums when all of it happens again",
+    )

@@ -36,6 +36,7 @@ EXPECTED: dict[str, tuple[str | None, list[str], int]] = {
 # What Anthropic never sends, and no client has to understand.
 BROKEN = (
     "stream_error_midway",
+    "stream_input_no_json",
     "stream_one_event_too_many",
     "stream_thinking_in_text",
     "stream_two_starts",

@@ -1,7 +1,10 @@
 """What a reload may change, and whose beat counts. The rest of the workers' rules is shown on real ones, in tests/workers."""
 
 import os
+import time
 from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import cast
 
@@ -9,7 +12,7 @@ from gateway import settings
 from gateway.settings import FIXED, needs_restart, taken_over
 from gateway.state.layout import Layout
 from gateway.state.workers import WorkerSlot
-from gateway.supervisor.workers import core_of
+from gateway.supervisor.workers import Process, core_of, has_died
 from native_fastpath import Region
 
 
@@ -29,6 +32,26 @@ def test_each_worker_has_a_core_of_its_own_while_there_are_enough() -> None:
     assert [core_of(two, index, (2, 5, 7)) for index in range(2)] == [5, 7]
     assert core_of(two, 0, (0,)) is None
     assert core_of(replace(two, worker_cores="any"), 0, (0, 1)) is None
+
+
+class Worker:
+    """As Granian keeps a process."""
+
+    def __init__(self, process: SpawnProcess) -> None:
+        self.inner = process
+
+
+def test_a_worker_has_died_whoever_was_told_its_exit_code() -> None:
+    """R4: otherwise a worker that is killed while another one is started would never be started again."""
+    process = get_context("spawn").Process(target=time.sleep, args=(60,))
+    process.start()
+    worker = cast(Process, Worker(process))
+    assert not has_died(worker)
+    process.kill()
+    assert process.pid is not None
+    os.waitpid(process.pid, 0)  # as another thread does that is quicker
+    assert process.is_alive()
+    assert has_died(worker)
 
 
 class Recorded:

@@ -20,6 +20,9 @@ from gateway.core.usage import Usage
 MODEL = "claude-sonnet-5-5-call"
 CALL_WAIT_S = 30.0
 PAUSE_S = 0.05  # after a call that met nobody
+REFUSED_PAUSE_S = 0.2  # refusals take no time at all, and it shall be no storm of those alone
+
+REFUSALS = (402, 429, 503)
 
 # Ways a call can go: how often of a hundred, whether it is a stream, what the upstream is told, how its client leaves it.
 WAYS: tuple[tuple[int, bool, str, str], ...] = (
@@ -76,7 +79,9 @@ class Storm:
             call = await self._call()
             self.calls.append(call)
             self.answered += call.status != 0
-            if not call.status and not call.leaves:
+            if call.status in REFUSALS:
+                await asyncio.sleep(REFUSED_PAUSE_S)
+            elif not call.status and not call.leaves:
                 await asyncio.sleep(PAUSE_S)
 
     async def _call(self) -> Call:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from tests.serving import Gateway, serving
 from tests.workers.clients import WHOLE, Ending, books, call, kept, outcomes, streams, wait_for, workers
 

@@ -1,26 +1,34 @@
-"""The pool as users meet it: a real gateway of two workers before upstreams that limit, fail and die."""
+"""The pool as users meet it: a real gateway of three workers before upstreams that limit, fail and die."""
 
 import asyncio
 import json
+import math
+import os
+import signal
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.core.outcome import Outcome
 from gateway.settings import DEFAULTS, Paths
 from gateway.simulator.server import Simulator
 from gateway.simulator.truth import Truth
+from gateway.state.counters import Counter as Count
+from gateway.state.shared import SharedFile
 from tests.dataplane.sse import error_event, events
 from tests.serving import Gateway, serving
 
 KEYS = ["sk-ant-pool-a", "sk-ant-pool-b", "sk-ant-pool-c"]
+WORKERS = 3
 DEADLINE_S = 20.0
 ROUTE = '\n[[route]]\nmodels = ["claude-*"]\ntargets = ["anthropic", "second"]\n'
 SECOND = """
@@ -50,16 +58,28 @@ def _nobody() -> None:
 
 
 async def ask(
-    gateway: Gateway, key: str, text: str, *, stream: bool = False, begun: Callable[[], None] = _nobody, session: str = ""
+    gateway: Gateway,
+    key: str,
+    text: str,
+    *,
+    stream: bool = False,
+    begun: Callable[[], None] = _nobody,
+    session: str = "",
+    model: str = "claude-sonnet-5",
 ) -> Answer:
     """One call on a connection of its own. `begun` is called with the first text."""
-    body = json.dumps(
-        {"model": "claude-sonnet-5", "max_tokens": 500, "stream": stream, "messages": [{"role": "user", "content": text}]}
-    )
+    body = json.dumps({"model": model, "max_tokens": 500, "stream": stream, "messages": [{"role": "user", "content": text}]})
+    more = {"x-claude-code-session-id": session} if session else {}
+    return await sent(gateway, "POST /v1/messages", key, body, more, begun)
+
+
+async def sent(
+    gateway: Gateway, line: str, key: str, body: str, more: dict[str, str], begun: Callable[[], None] = _nobody
+) -> Answer:
+    """One request on a connection of its own."""
     lines = {"host": "gateway", "x-api-key": key, "anthropic-version": "2023-06-01", "content-type": "application/json"}
-    lines |= {"content-length": str(len(body)), "connection": "close"}
-    lines |= {"x-claude-code-session-id": session} if session else {}
-    head = "POST /v1/messages HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    lines |= {"content-length": str(len(body)), "connection": "close"} | more
+    head = f"{line} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     seen = b""
     try:
@@ -89,11 +109,11 @@ def _unchunked(body: bytes) -> bytes:
 async def before(upstream: Simulator, keys: list[str] = KEYS, **variables: str) -> AsyncIterator[tuple[Gateway, str]]:
     """A gateway before an upstream that runs in this process, and a key of it."""
     environ = {"ANTHROPIC_UPSTREAM_URL": upstream.url, "ANTHROPIC_API_KEY": ",".join(keys)} | variables
-    manager = serving(environ, workers=2)
+    manager = serving(environ, workers=WORKERS)
     gateway = await asyncio.to_thread(manager.__enter__)
     try:
         key = (await asyncio.to_thread(gateway.mint))[0]
-        async with asyncio.timeout(DEADLINE_S * 2):
+        async with asyncio.timeout(DEADLINE_S * 6):
             yield gateway, key
     finally:
         await asyncio.to_thread(manager.__exit__, None, None, None)
@@ -145,6 +165,14 @@ async def booked(gateway: Gateway, count: int) -> list[dict[str, Any]]:
     return rows
 
 
+def asked_by_worker(gateway: Gateway) -> list[int]:
+    """How many requests each worker was given."""
+    paths = Paths(gateway.data_dir)
+    with closing(SharedFile.open(paths.shared_map)) as shared:
+        alive = shared.workers.alive(paths.run_dir)
+        return [shared.counters.totals([slot])[Count.REQUESTS_STARTED] for slot in alive]
+
+
 def test_conversations_spread_and_stay_and_a_limit_is_not_seen() -> None:
     """R8: 60 conversations use all three keys, one of 12 turns uses one; when that answers 429, nobody sees it, and it is picked
     at most once more before its time is over, over all workers."""
@@ -173,7 +201,12 @@ def test_conversations_spread_and_stay_and_a_limit_is_not_seen() -> None:
         answers = await asyncio.gather(*more, *others)
         assert {answer.status for answer in [*first, *answers]} == {200}
         await upstream.wait_truth(begin + 81 + 1)
-        assert used(upstream.truth[begin:])[warm] <= 2
+        limited = used(upstream.truth[begin:])[warm]
+        assert 1 <= limited <= 2
+        # Every worker had a part in it.
+        by_worker = asked_by_worker(gateway)
+        assert len(by_worker) == WORKERS
+        assert min(by_worker) >= 5
 
     run(spread)
 
@@ -194,6 +227,20 @@ def test_when_all_keys_fail_the_upstreams_own_words_are_told() -> None:
         assert {row["cost_nanodollars"] for row in rows if row["status"] == 429} == {0}
 
     run(failing)
+
+
+async def most_at_once(gateway: Gateway, upstream: Simulator) -> int:
+    """How many calls are on their way to an upstream that takes its time, up to its first answer."""
+    before, most, until_s = len(upstream.truth), 0, math.inf
+    with gateway.admin() as admin:
+        while time.monotonic() < until_s:
+            found = (await asyncio.to_thread(admin.get, "pool")).json()
+            if len(upstream.truth) > before:
+                break
+            most = max(most, sum(key["in_flight"] for key in found["data"]))
+            # Looking ends well before the first answer can bring the others in.
+            until_s = min(until_s, time.monotonic() + 0.8) if most else until_s
+    return most
 
 
 def test_five_hundred_callers_wait_for_the_provider() -> None:
@@ -220,9 +267,12 @@ def test_five_hundred_callers_wait_for_the_provider() -> None:
         # It is still out: nobody has asked it.
         asked = len(upstream.truth) - before
         assert asked <= len(KEYS)
+        upstream.set_script("text_tokens=5;head_ms=1500")
+        assert 1 <= await most_at_once(gateway, upstream) <= len(KEYS)
         upstream.set_script("text_tokens=5")
         await asyncio.gather(*crowd)
         assert len(upstream.truth) - before <= 1.2 * callers
+        assert min(asked_by_worker(gateway)) >= 50
 
     run(waiting)
 
@@ -264,3 +314,59 @@ def test_an_upstream_dies_under_fifty_streams(content: bool, tmp_path: Path) -> 
         assert len(second.truth) == (0 if content else count)
 
     asyncio.run(main())
+
+
+async def listed(gateway: Gateway, key: str, *, wanted: Callable[[set[str]], bool]) -> set[str]:
+    """The names in `/v1/models` once every worker lists what is wanted, on connections of their own."""
+    agreed = 0
+    async with asyncio.timeout(DEADLINE_S * 2):
+        while agreed < 4 * WORKERS:
+            answer = await sent(gateway, "GET /v1/models?limit=1000", key, "", {})
+            assert answer.status == 200
+            names = {row["id"] for row in json.loads(answer.body)["data"]}
+            agreed = agreed + 1 if wanted(names) else 0
+    return names
+
+
+@pytest.mark.timeout(180)  # two reloads of three workers beside the start and the stop
+def test_the_list_of_models_follows_a_reload(tmp_path: Path) -> None:
+    """Aliases, routes and providers come and go with the files; a file with a mistake takes nothing away."""
+
+    async def main() -> None:
+        async with Simulator(script="text_tokens=3") as first, Simulator(script="text_tokens=3") as second:
+            models, providers = tmp_path / "models.toml", tmp_path / "providers.toml"
+            for file in (models, providers):
+                file.write_text((DEFAULTS / file.name).read_text())
+            async with before(first, KEYS[:1], SECOND_KEY="sk-ant-second", GATEWAY_CONFIG=str(tmp_path)) as (gateway, key):
+                at_first = await listed(gateway, key, wanted=lambda names: "claude-sonnet-5" in names)
+                assert not any(name.startswith(("second/", "house-")) for name in at_first)
+
+                models.write_text(models.read_text().replace("[aliases]", '[aliases]\n"house-fast" = "claude-haiku-5-5"'))
+                providers.write_text(providers.read_text() + SECOND.format(second.url))
+                os.kill(gateway.pid, signal.SIGHUP)
+                more = await listed(gateway, key, wanted=lambda names: "house-fast" in names)
+                more = await listed(gateway, key, wanted=lambda names: any(name.startswith("second/") for name in names))
+                assert more > at_first
+                new = next(name for name in sorted(more) if name.startswith("second/"))
+                answer = await ask(gateway, key, "hello", model=new)
+                assert (answer.status, answer.headers["x-gateway-provider"]) == (200, "second")
+
+                good = models.read_text()
+                models.write_text(good + '[[route]]\nmodels = ["x"]\ntargets = ["nobody"]\n')
+                refused = await asyncio.to_thread(ordered, gateway)
+                assert "there is no provider `nobody`" in refused.json()["error"]["message"]
+                assert await listed(gateway, key, wanted=lambda names: names == more) == more
+
+                models.write_text(good.replace('"house-fast" = "claude-haiku-5-5"', ""))
+                providers.write_text((DEFAULTS / "providers.toml").read_text())
+                os.kill(gateway.pid, signal.SIGHUP)
+                assert await listed(gateway, key, wanted=lambda names: names == at_first) == at_first
+                assert (await ask(gateway, key, "hello")).status == 200
+
+    asyncio.run(main())
+
+
+def ordered(gateway: Gateway) -> httpx.Response:
+    """A reload by an administrator."""
+    with gateway.admin() as admin:
+        return admin.post("reload")

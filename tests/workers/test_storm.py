@@ -21,11 +21,11 @@ import pytest
 from gateway.core import ids
 from gateway.core.outcome import Outcome
 from gateway.simulator import SimulatorProcess, Truth
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 from tests import torture
 from tests.serving import GATEWAY, environment, upstream
-from tests.workers.reaper import RECEIPT_S, Ground, Reaper, until
-from tests.workers.storm import Call, Storm, buy
+from tests.workers.reaper import RECEIPT_S, WAIT_S, Ground, Reaper, Waiting, until
+from tests.workers.storm import REFUSALS, Call, Storm, buy
 
 WORKERS = 3
 CALLERS = 24
@@ -60,6 +60,7 @@ class Aftermath:
     refused_unread: int  # receipts of calls that were refused before their body was read, and so without a model
     purchases: int
     workspace: str
+    slower: float  # than on a machine that has nothing else to do
 
     def row(self, call: Call) -> dict[str, Any]:
         """The one receipt of a call."""
@@ -95,7 +96,7 @@ async def blow(ground: Ground, storm: Storm, reaper: Reaper, workspace: str) -> 
         for _ in range(ACTS):
             await reaper.reap(WORKER_KILLS, WORKERS)
             await asyncio.sleep(KILL_EVERY_S)
-        await until(lambda: storm.answered >= CALLS_MIN, "as many calls as there should be")
+        await until(lambda: storm.answered >= CALLS_MIN, "as many calls as there should be", torture.rounds(90, 900))
         storm.ends = True
     await reaper.all_entered()
     await until(ground.is_quiet, "everything to be settled and entered")
@@ -110,16 +111,18 @@ def after() -> Iterator[Aftermath]:
         keys, workspace = callers(ground)
         storm = Storm(ground.gateway.port, keys, torture.dice("R4"))
         reaper = Reaper(ground, KILL_EVERY_S)
+        waiting = Waiting()
         purchases = asyncio.run(blow(ground, storm, reaper, workspace))
+        slower = waiting.factor()
         books: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         unread = ground.query("SELECT outcome, cost_nanodollars AS cost FROM requests WHERE model_asked = ''")
         assert {(row["outcome"], row["cost"]) for row in unread} == {(Outcome.REFUSED, 0)}
         for row in ground.query("SELECT * FROM requests WHERE model_asked != ''"):
             books[row["model_asked"]].append(row)
         ended = {model for model, rows in books.items() if rows[0]["outcome"] == Outcome.FINISHED}
-        sim.wait_truth(lambda truths: ended <= {truth.model for truth in truths}, RECEIPT_S)
+        sim.wait_truth(lambda truths: ended <= {truth.model for truth in truths}, WAIT_S)
         truths = {truth.model: truth for truth in sim.truth() if truth.model is not None}
-        yield Aftermath(ground, reaper, storm.calls, truths, books, len(unread), purchases, workspace)
+        yield Aftermath(ground, reaper, storm.calls, truths, books, len(unread), purchases, workspace, slower)
 
 
 def test_every_admitted_call_has_one_receipt(after: Aftermath) -> None:
@@ -133,10 +136,10 @@ def test_every_admitted_call_has_one_receipt(after: Aftermath) -> None:
     assert after.truths.keys() <= after.books.keys()
     assert after.books.keys() <= {call.model for call in after.calls}
     # A refusal is told before it is noted, and owes nothing; all but those told in the instant of a death have their receipt.
-    told = sum(call.status in (402, 429, 503) for call in after.calls)
+    told = sum(call.status in REFUSALS for call in after.calls)
     entered_as = Counter(row["outcome"] for rows in after.books.values() for row in rows)
     assert entered_as[Outcome.REFUSED] + after.refused_unread >= told - after.reaper.kills.total()
-    assert max(after.reaper.receipts_s) < RECEIPT_S
+    assert max(after.reaper.receipts_s) < RECEIPT_S * after.slower
     torture.proved(
         "R4",
         f"{len(after.calls)} calls, killed: {dict(after.reaper.kills)}; {len(after.reaper.admitted)} requests in flight at a "
@@ -211,8 +214,13 @@ def test_it_is_ready_again_soon(after: Aftermath) -> None:
     """R4: a new worker in the place of a killed one, a new control plane, and all of it after the death of everything."""
     longest = {what: max(times_s) for what, times_s in after.reaper.ready_s.items()}
     assert longest.keys() == {"worker", "control plane", "everything"}
-    torture.proved("R4", "ready again after at most " + ", ".join(f"{one:.1f} s ({what})" for what, one in longest.items()))
-    assert max(longest.values()) < READY_S
+    torture.proved(
+        "R4",
+        "ready again after at most "
+        + ", ".join(f"{one:.1f} s ({what})" for what, one in longest.items())
+        + f", where all things took {after.slower:.1f} times as long as on a machine of their own",
+    )
+    assert max(longest.values()) < READY_S * after.slower
 
 
 def test_the_books_are_proven(after: Aftermath) -> None:
@@ -262,7 +270,7 @@ def test_one_flipped_byte_is_named(
     after: Aftermath, tmp_path: Path, what: str, choose: Callable[[sqlite3.Connection, Random], tuple[str, bytes]]
 ) -> None:
     """R19: of all that the storm has left, the one entry, posting or request in whose bytes a bit has turned; and no other."""
-    dice, rounds = torture.dice(f"R19 {what}"), torture.rounds(2, 25)
+    dice, rounds = torture.dice(f"R19 {what}"), torture.rounds(2, 5)
     shutil.copy(after.ground.paths.pepper, tmp_path / "pepper")
     path = tmp_path / "gateway.db"
     with closing(sqlite3.connect(f"file:{after.ground.paths.gateway_db}?mode=ro", uri=True)) as books:
@@ -286,5 +294,5 @@ def test_one_flipped_byte_is_named(
 def verify(data_dir: Path) -> tuple[int, list[dict[str, str]]]:
     """Exit code and differences of `gateway ledger verify` on a directory from which nothing serves."""
     command = [*GATEWAY, "ledger", "verify", "--json", "--data-dir", str(data_dir)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=WAIT_S, check=False)
     return done.returncode, json.loads(done.stdout)["differences"]

@@ -19,6 +19,10 @@ async def list_accounts(visit: Visit) -> Response:
 async def add(visit: Visit) -> Response:
     form = visit.form
     order = form.chosen("name", "role") | {"password": form.exact("password")}
+    try:
+        check_password(visit, order["password"], form["name"])
+    except OrderError as error:
+        return await _list(visit, str(error))
     return await _carried_out(visit, "POST /admin/v1/accounts", order, {})
 
 
@@ -39,6 +43,13 @@ async def ask_own(visit: Visit) -> Response:
     return visit.show("password.html", problem="", chars_min=passwords.CHARS_MIN)
 
 
+def check_password(visit: Visit, password: str, name: str) -> None:
+    """Raises OrderError, in the visitor's language, for a password that the account called `name` may not have."""
+    weakness = passwords.weakness(password, name)
+    if weakness:
+        raise OrderError(visit.text(f"password.{weakness}", least=passwords.CHARS_MIN, most=passwords.CHARS_MAX))
+
+
 async def change_own(visit: Visit) -> Response:
     """Another password for whoever is logged in; other sessions end, this one begins anew."""
     front, form, session = visit.console.front, visit.form, visit.session
@@ -55,6 +66,7 @@ async def change_own(visit: Visit) -> Response:
             raise OrderError(visit.text("password.wrong"))
         if form.exact("password") != form.exact("again"):
             raise OrderError(visit.text("setup.not_the_same"))
+        check_password(visit, form.exact("password"), account.name)
         async with visit.console.hashing:
             stored = await asyncio.to_thread(passwords.hashed, form.exact("password"), account.name)
     except OrderError as error:
@@ -97,6 +109,6 @@ PAGES = (
     Page("POST", "/console/accounts/{id}/role", Access.OWNER, change_role, MENU),
     Page("POST", "/console/accounts/{id}/password", Access.OWNER, set_password, MENU),
     Page("POST", "/console/accounts/{id}/remove", Access.OWNER, remove, MENU),
-    Page("GET", "/console/password", Access.VIEWER, ask_own),
-    Page("POST", "/console/password", Access.VIEWER, change_own),
+    Page("GET", "/console/password", Access.WITHIN, ask_own),
+    Page("POST", "/console/password", Access.WITHIN, change_own),
 )

@@ -6,11 +6,13 @@ that page again shows the same key instead of minting another.
 
 import asyncio
 import secrets
+from typing import Any
 
 from starlette.responses import Response
 
-from gateway.console.clients import CLIENTS, Place
+from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.page import Page
+from gateway.console.pages.accounts import check_password
 from gateway.console.visit import Visit
 from gateway.control import passwords
 from gateway.control.orders import OrderError
@@ -40,6 +42,7 @@ async def make_owner(visit: Visit) -> Response:
             raise OrderError(visit.text("setup.name_missing"))
         if password != form.exact("again"):
             raise OrderError(visit.text("setup.not_the_same"))
+        check_password(visit, password, name)
         async with visit.console.hashing:
             stored = await asyncio.to_thread(passwords.hashed, password, name)
 
@@ -72,15 +75,29 @@ async def mint_first(visit: Visit) -> Response:
     key = minted["data"][0]
     place = Place(visit.address.base_url, key["key"], MODEL)
     shown = [(client, client.blocks(place)) for client in CLIENTS]
-    return visit.show("start_key.html", key=key, clients=shown)
+    now_s = visit.console.front.now_s
+    return visit.show("start_key.html", key=key, clients=shown, agent=agent_prompt(place), now_s=now_s)
 
 
 async def badge(visit: Visit) -> Response:
-    """A part of a page: whether a key has been used."""
-    key_id = visit.request.query_params.get("key", "")
-    totals = await visit.ask("GET /admin/v1/usage", {"by": "key", "since": TRIED_SINCE})
-    used = next((total for total in totals["data"] if total["key"] == key_id), {"requests": 0, "errors": 0})
-    return visit.show("parts/first_call.html", key_id=key_id, used=used)
+    """A part of a page: whether a key has been used since the page was opened (`since`, wall seconds), or what went wrong."""
+    key_id, since = visit.request.query_params.get("key", ""), visit.request.query_params.get("since", "")
+    since_s = int(since) if since.isascii() and since.isdigit() and len(since) < 12 else visit.console.front.now_s
+    used = (await visit.ask("GET /admin/v1/figures", {"key": key_id, "since": TRIED_SINCE}))["totals"]
+    cause = stranger = None
+    if used["requests"] == used["errors"]:
+        if used["errors"]:
+            cause = await _latest(visit, key_id)
+        refusal = visit.console.front.strangers.latest(since_s * 10**9)
+        if refusal is not None and not used["errors"]:
+            stranger = {"started_s": refusal.started_ns // 10**9, "status": refusal.status, "word": FaultKind(refusal.fault).word}
+    return visit.show("parts/first_call.html", key_id=key_id, since_s=since_s, used=used, cause=cause, stranger=stranger)
+
+
+async def _latest(visit: Visit, key_id: str) -> Any:
+    """The latest request with a key."""
+    page = await visit.ask("GET /admin/v1/requests", {"key": key_id, "since": TRIED_SINCE, "limit": 1})
+    return page["data"][0] if page["data"] else None
 
 
 async def _start(visit: Visit, problem: str) -> Response:
@@ -100,7 +117,7 @@ async def _start(visit: Visit, problem: str) -> Response:
 PAGES = (
     Page("GET", "/console/setup", Access.PUBLIC, ask_owner),
     Page("POST", "/console/setup", Access.FORM, make_owner),
-    Page("GET", "/console/start", Access.MEMBER, start, menu="/console/keys"),
-    Page("POST", "/console/start", Access.MEMBER, mint_first, menu="/console/keys"),
-    Page("GET", "/console/start/badge", Access.VIEWER, badge),
+    Page("GET", "/console/start", Access.ADMIN, start, menu="/console/keys"),
+    Page("POST", "/console/start", Access.ADMIN, mint_first, menu="/console/keys"),
+    Page("GET", "/console/start/badge", Access.WITHIN, badge),
 )

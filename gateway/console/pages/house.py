@@ -15,6 +15,8 @@ from gateway.settings import FIXED, Settings
 
 # Values of these kinds are shown; everything else has a page of its own or is secret.
 _PLAIN = (str, int, float, bool, Path)
+# Looked at while nobody has an account, so they say nothing about a gateway that shows this page.
+_PASSED = ("admin_password", "admin_password_file")
 
 
 async def settings(visit: Visit) -> Response:
@@ -42,6 +44,8 @@ def shown(settings: Settings) -> list[tuple[str, str, bool]]:
     found = []
     for field in fields(settings):
         value: Any = getattr(settings, field.name)
+        if field.name in _PASSED:
+            continue
         if isinstance(value, Secret):
             found.append((field.name, "***", False))
         elif isinstance(value, _PLAIN):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.catalog.measures import CLASSES, METRICS, WINDOWS
 from gateway.console import downloads, limit_lines
-from gateway.console.clients import CLIENTS, Place
+from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.page import Page
 from gateway.console.visit import Visit
 from gateway.control.keys import MINT_COUNT_MAX
@@ -186,7 +186,16 @@ def _minted(visit: Visit, keys: list[dict[str, Any]], action: str, fields: dict[
         return downloads.download(kind, "keys", keys, COLUMNS)
     place = Place(visit.address.base_url, keys[0]["key"], MODEL)
     shown = [(client, client.blocks(place)) for client in CLIENTS] if len(keys) == 1 else []
-    return visit.show("keys_minted.html", keys=keys, action=action, fields=fields, clients=shown, files=list(downloads.KINDS))
+    return visit.show(
+        "keys_minted.html",
+        keys=keys,
+        action=action,
+        fields=fields,
+        clients=shown,
+        agent=agent_prompt(place),
+        files=list(downloads.KINDS),
+        now_s=visit.console.front.now_s,
+    )
 
 
 async def _key(visit: Visit, problem: str) -> Response:
@@ -209,10 +218,10 @@ async def _key(visit: Visit, problem: str) -> Response:
 
 MENU = "/console/keys"
 PAGES = (
-    Page("GET", "/console/keys", Access.VIEWER, list_keys),
+    Page("GET", "/console/keys", Access.WITHIN, list_keys),
     Page("POST", "/console/keys", Access.MEMBER, mint),
     Page("GET", "/console/keys/new", Access.MEMBER, ask_order, MENU),
-    Page("GET", "/console/keys/{id}", Access.VIEWER, show, MENU),
+    Page("GET", "/console/keys/{id}", Access.WITHIN, show, MENU),
     Page("POST", "/console/keys/{id}/rotate", Access.MEMBER, rotate, MENU),
     Page("POST", "/console/keys/{id}/revoke", Access.MEMBER, revoke, MENU),
     Page("POST", "/console/keys/{id}/models", Access.ADMIN, allow, MENU),

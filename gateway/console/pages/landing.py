@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console import manual, offers
-from gateway.console.clients import CLIENTS, Place
+from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.page import Page
 from gateway.console.visit import Visit
 from gateway.control.permissions import Access
@@ -23,6 +23,7 @@ async def landing(visit: Visit) -> Response:
     return visit.show(
         "landing.html",
         quick=[(client, client.blocks(place)) for client in CLIENTS if client.name in QUICK],
+        agent=agent_prompt(place),
         clients=[client for client in CLIENTS if client.name not in ("curl", "python", "typescript", "openai")],
         models=offers.by_line(models)[:MODELS_SHOWN],
         count=len(models),

@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from gateway.console import holders, limit_lines, offers
-from gateway.console.clients import CLIENTS, Place
+from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.holders import COOKIE, KEY_CHARS_MAX, LIFE_S
 from gateway.console.page import Page
 from gateway.console.visit import Visit
@@ -19,6 +19,7 @@ from gateway.control.admin.askers import Asker
 from gateway.control.admin.clerk import Asked
 from gateway.control.app import request_id_of
 from gateway.control.permissions import Access, Role
+from gateway.control.reach import Reach
 from gateway.control.store.keys import KeyRecord
 from gateway.core.faults import Fault, FaultKind
 
@@ -64,7 +65,8 @@ async def rotate(visit: Visit) -> Response:
     if grace_s not in GRACES_S:
         raise Fault(FaultKind.INVALID, visit.text("me.grace_unknown"))
     operation = visit.console.operations["POST /admin/v1/keys/{id}/rotate"]
-    asker = Asker(record.public_id, Role.MEMBER, "key holder", person=True)
+    own = frozenset({record.workspace_id})
+    asker = Asker(record.public_id, Role.MEMBER, "key holder", person=True, reach=Reach(own, own))
     body = orjson.dumps({"grace_s": grace_s})
     asked = Asked(asker, {"id": record.public_id}, (), body, once=visit.form["once"] or secrets.token_hex(8))
     minted = orjson.loads((await visit.console.asking(operation, asked, request_id_of(visit.request))).body)
@@ -91,6 +93,7 @@ async def _of_text(visit: Visit, text: str) -> KeyRecord | None:
 
 async def _show(visit: Visit, record: KeyRecord) -> Response:
     key = await visit.ask_for_anybody("GET /admin/v1/keys/{id}", id=record.public_id)
+    await visit.keep_to_workspace(key["workspace_id"])
     limits = (await visit.ask_for_anybody("GET /admin/v1/limits", {"key": record.public_id}))["data"]
     lines = limit_lines.lines(limits, "key", visit.text, visit.formats, visit.console.front.now_s)
     return visit.show(
@@ -102,6 +105,7 @@ async def _show(visit: Visit, record: KeyRecord) -> Response:
         graces_s=GRACES_S,
         once=secrets.token_hex(8),
         blocks=_blocks(visit, offers.YOUR_KEY),
+        agent=agent_prompt(_place(visit, offers.YOUR_KEY)),
     )
 
 
@@ -123,8 +127,12 @@ async def usage(visit: Visit, record: KeyRecord) -> dict[str, Any] | None:
 
 
 def _blocks(visit: Visit, key: str) -> list[tuple[Any, Any]]:
-    place = Place(visit.address.base_url, key, offers.example_model(visit.console.settings))
+    place = _place(visit, key)
     return [(client, client.blocks(place)) for client in CLIENTS]
+
+
+def _place(visit: Visit, key: str) -> Place:
+    return Place(visit.address.base_url, key, offers.example_model(visit.console.settings))
 
 
 PAGES = (

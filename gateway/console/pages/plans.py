@@ -20,4 +20,4 @@ async def list_plans(visit: Visit) -> Response:
     return visit.show("plans.html", plans=shown)
 
 
-PAGES = (Page("GET", "/console/plans", Access.VIEWER, list_plans),)
+PAGES = (Page("GET", "/console/plans", Access.WITHIN, list_plans),)

@@ -10,7 +10,7 @@ from gateway.control.admin.clerk import Asked
 from gateway.control.permissions import Access
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Surface
+from gateway.state.record import Surface
 
 FILTERS = (
     "since",
@@ -77,7 +77,7 @@ def filters(visit: Visit) -> dict[str, Any]:
 
 
 PAGES = (
-    Page("GET", "/console/requests", Access.VIEWER, list_requests),
-    Page("GET", "/console/requests.csv", Access.VIEWER, download, "/console/requests"),
-    Page("GET", "/console/requests/{id}", Access.VIEWER, why, "/console/requests"),
+    Page("GET", "/console/requests", Access.WITHIN, list_requests),
+    Page("GET", "/console/requests.csv", Access.WITHIN, download, "/console/requests"),
+    Page("GET", "/console/requests/{id}", Access.WITHIN, why, "/console/requests"),
 )

@@ -1,11 +1,15 @@
 """Calculator and playground: two pages whose work is done by their scripts and by public interfaces."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from gateway.console import count, offers
 from gateway.console.page import Page
+from gateway.console.pages.keys import open_workspaces
 from gateway.console.visit import Visit
 from gateway.control.permissions import Access
+from gateway.control.workspaces import DEFAULT
 
 KEY_NAME = "playground"
 KEY_LIFE_S = 3600
@@ -31,7 +35,10 @@ async def playground(visit: Visit) -> Response:
 
 async def mint(visit: Visit) -> Response:
     """A key that lives for an hour, for somebody who is logged in. It is metered as any other."""
-    order = {"name": KEY_NAME, "expires_at_s": visit.console.front.now_s + KEY_LIFE_S}
+    order: dict[str, Any] = {"name": KEY_NAME, "expires_at_s": visit.console.front.now_s + KEY_LIFE_S}
+    workspaces = [name for name, _ in await open_workspaces(visit)]
+    if workspaces and DEFAULT not in workspaces:
+        order["workspace"] = workspaces[0]
     minted = await visit.ask("POST /admin/v1/keys", body=order)
     return visit.show("playground_key.html", key=minted["data"][0])
 

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from gateway.console.page import Page
 from gateway.console.visit import Visit
 from gateway.control.permissions import Access
+from gateway.control.pool import OTHER_MODELS
 from gateway.core.faults import Fault, FaultKind
 
 ACTS = ("test", "drain", "resume")
@@ -33,11 +34,14 @@ async def models(visit: Visit) -> Response:
 
 async def _pool(visit: Visit, tested: object) -> Response:
     found = await visit.ask("GET /admin/v1/pool")
+    for one in found["data"]:
+        for at in one["models"]:
+            at["model"] = visit.text("pool.other_models") if at["model"] == OTHER_MODELS else at["model"]
     return visit.show("pool.html", providers=found["providers"], credentials=found["data"], tested=tested)
 
 
 PAGES = (
     Page("GET", "/console/pool", Access.VIEWER, pool),
     Page("POST", "/console/pool/{provider}/{number}/{act}", Access.ADMIN, act, "/console/pool"),
-    Page("GET", "/console/models", Access.VIEWER, models),
+    Page("GET", "/console/models", Access.WITHIN, models),
 )

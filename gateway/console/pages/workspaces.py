@@ -35,7 +35,7 @@ async def show(visit: Visit) -> Response:
 async def change(visit: Visit) -> Response:
     """Changes what the form names. An empty plan takes the plan away."""
     form = visit.form
-    order: dict[str, Any] = form.chosen("name", "billing") | {"plan": form["plan"] or None}
+    order: dict[str, Any] = form.chosen("name", "billing", "time_zone") | {"plan": form["plan"] or None}
     return await _carried_out(visit, "POST /admin/v1/workspaces/{id}", order)
 
 
@@ -118,9 +118,9 @@ async def _one(visit: Visit, problem: str) -> Response:
 
 MENU = "/console/workspaces"
 PAGES = (
-    Page("GET", "/console/workspaces", Access.VIEWER, list_workspaces),
+    Page("GET", "/console/workspaces", Access.WITHIN, list_workspaces),
     Page("POST", "/console/workspaces", Access.ADMIN, create, MENU),
-    Page("GET", "/console/workspaces/{id}", Access.VIEWER, show, MENU),
+    Page("GET", "/console/workspaces/{id}", Access.WITHIN, show, MENU),
     Page("POST", "/console/workspaces/{id}", Access.ADMIN, change, MENU),
     Page("POST", "/console/workspaces/{id}/archive", Access.ADMIN, archive, MENU),
     Page("POST", "/console/workspaces/{id}/limits", Access.ADMIN, set_limit, MENU),

@@ -25,6 +25,24 @@ function stacked(columns) {
   return columns.map((column) => column.map((value, place) => (sums[place] += value ?? 0)));
 }
 
+// Few values may stand alone, where a line has nothing to connect them with: they are drawn as points too.
+function is_sparse(column) {
+  return column.filter((value) => value !== null).length < 60;
+}
+
+// Labels of the time axis as people of this language write them: hours, with the day below where it begins; or days.
+function labels(zone) {
+  const language = document.documentElement.lang;
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: zone });
+  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
+  return (chart, ticks, axis, space, step_s) => ticks.map((tick, place) => {
+    const moment = new Date(tick * 1000), its_day = day.format(moment);
+    if (step_s >= 86400) return its_day;
+    const is_new = place === 0 || day.format(new Date(ticks[place - 1] * 1000)) !== its_day;
+    return is_new ? `${hour.format(moment)}\n${its_day}` : hour.format(moment);
+  });
+}
+
 // uPlot's time axis in the zone that the page is in.
 function in_zone(zone) {
   return (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone);
@@ -33,21 +51,22 @@ function in_zone(zone) {
 function options(canvas, found, kind) {
   const line = color("--line"), soft = color("--soft");
   const compact = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 });
+  const zone = canvas.closest("[data-zone]")?.dataset.zone || "UTC";
   const axis = { stroke: soft, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "11px system-ui" };
   const series = found.names.map((name, place) => {
     const tone = color(`--${found.tones[place]}`);
     return kind === "stack"
       ? { label: name, stroke: tone, fill: tone, width: 0, paths: uPlot.paths.bars({ size: [0.9, 60], gap: 0 }), points: { show: false } }
-      : { label: name, stroke: tone, width: 2, dash: DASHES[place % DASHES.length], spanGaps: false, points: { size: 4 } };
+      : { label: name, stroke: tone, width: 2, dash: DASHES[place % DASHES.length], spanGaps: false, points: { show: is_sparse(found.columns[place]), size: 5, fill: tone } };
   });
   return {
     width: canvas.clientWidth,
     height: 220,
-    tzDate: in_zone(canvas.closest("[data-zone]")?.dataset.zone || "UTC"),
+    tzDate: in_zone(zone),
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high * 1.08, 1)] } },
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => compact.format(tick)) }],
+    axes: [{ ...axis, values: labels(zone), space: 64 }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => compact.format(tick)) }],
     series: [{}, ...series],
   };
 }
@@ -85,8 +104,8 @@ export function draw(within = document) {
     // Bars of a stack are drawn from the highest sum down, each over the one before.
     const columns = kind === "stack" ? stacked(found.columns) : found.columns;
     const order = kind === "stack" ? columns.map((_, place) => columns.length - 1 - place) : columns.map((_, place) => place);
-    const shown = { names: order.map((at) => found.names[at]), tones: order.map((at) => found.tones[at]) };
-    drawn.set(canvas, new uPlot(options(canvas, shown, kind), [found.x, ...order.map((at) => columns[at])], canvas));
+    const [names, tones, values] = [found.names, found.tones, columns].map((list) => order.map((at) => list[at]));
+    drawn.set(canvas, new uPlot(options(canvas, { names, tones, columns: values }, kind), [found.x, ...values], canvas));
     legend(figure, found);
   }
 }

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.control.admin_keys import AdminKeys
+from gateway.control.orders import MissingError
 from gateway.control.permissions import Access, Role
+from gateway.control.reach import Reach
 from gateway.core.faults import Fault, FaultKind
 
 _BEARER = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
@@ -21,12 +23,14 @@ CREDENTIAL_CHARS_MAX = 512  # longer than any key anyone mints
 class Asker:
     """Who asks. `name` stands in the log and in front of idempotency keys: the id of an admin key or account, or `socket`.
 
-    `shown` is what people call this asker; `person` is one who logged in."""
+    `shown` is what people call this asker; `person` is one who logged in; `reach` the workspaces it is bound to, None for
+    all of them."""
 
     name: str
     role: Role
     shown: str = ""
     person: bool = False
+    reach: Reach | None = None
 
     def check(self, access: Access) -> None:
         """Raises Fault FORBIDDEN unless this asker may."""
@@ -35,9 +39,25 @@ class Asker:
             return
         own = "account" if self.person else "admin key"
         kind = "account" if access is Access.PERSON else own
-        if least is None or self.role < least or (access is Access.PERSON and not self.person):
+        if not access.admits(self.role) or (access is Access.PERSON and not self.person):
             needed = "the admin socket" if least is None else f"an {kind} with the role {least.word}"
             raise Fault(FaultKind.FORBIDDEN, f"Your {own} ({self.role.word}) may not do this: it takes {needed}.")
+
+    @property
+    def within(self) -> frozenset[int] | None:
+        """Numbers of the workspaces this asker sees into; None for all."""
+        return None if self.reach is None else self.reach.sees
+
+    def check_sees(self, workspace_id: int, what: str) -> None:
+        """Raises MissingError for something of a workspace that this asker does not see into, as if it were not there."""
+        if self.reach is not None and workspace_id not in self.reach.sees:
+            raise MissingError(f"no such {what}")
+
+    def check_changes(self, workspace_id: int, what: str) -> None:
+        """The same, and raises Fault FORBIDDEN where this asker only looks."""
+        self.check_sees(workspace_id, what)
+        if self.reach is not None and workspace_id not in self.reach.changes:
+            raise Fault(FaultKind.FORBIDDEN, "You only look into this workspace: it takes a member of it who is no viewer.")
 
 
 SOCKET = Asker("socket", Role.OWNER, "command line")

@@ -7,15 +7,17 @@ for each change, which names the asker and the operation and nothing that was se
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from gateway.control import reach
 from gateway.control.admin import clerk
 from gateway.control.admin.clerk import Asked, Reply
 from gateway.control.admin.endpoint import Endpoint
 from gateway.control.admin.front import FrontDesk
-from gateway.control.permissions import PERMISSIONS
+from gateway.control.permissions import PERMISSIONS, Role
 
 
 class Asking:
@@ -27,7 +29,7 @@ class Asking:
 
     async def __call__(self, endpoint: Endpoint[Any, Any], asked: Asked, request_id: str) -> Reply:
         """The answer of an operation. Raises Fault, FORBIDDEN for somebody who may not."""
-        asked.asker.check(PERMISSIONS[endpoint.key])
+        asked = await self._bound(endpoint, asked)
         if clerk.needs_writer(endpoint):
             work = asyncio.get_running_loop().run_in_executor(self._books, clerk.carry_out, self._front, endpoint, asked)
             # Shielded: a client that hangs up must not leave a change half known.
@@ -41,5 +43,14 @@ class Asking:
 
     async def begin(self, endpoint: Endpoint[Any, Any], asked: Asked) -> AsyncIterator[bytes]:
         """The pieces of an answer that comes in pieces. Raises Fault, FORBIDDEN for somebody who may not."""
-        asked.asker.check(PERMISSIONS[endpoint.key])
-        return await clerk.begin(self._front, endpoint, asked)
+        return await clerk.begin(self._front, endpoint, await self._bound(endpoint, asked))
+
+    async def _bound(self, endpoint: Endpoint[Any, Any], asked: Asked) -> Asked:
+        """What was asked, once it is known to be allowed, by somebody whose reach is known. Raises Fault."""
+        asker = asked.asker
+        asker.check(PERMISSIONS[endpoint.key])
+        if asker.role is not Role.MEMBER or asker.reach is not None:
+            return asked
+        with clerk.refusals("the database cannot be read"):
+            found = await self._front.reader.ask(lambda connection: reach.find(connection, asker.shown))
+        return replace(asked, asker=replace(asker, reach=found))

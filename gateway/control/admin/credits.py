@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from gateway.control import credits
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing, Page
 from gateway.control.admin.front import FrontDesk
+from gateway.control.admin.workspaces import seen
 from gateway.control.credits import PurchaseOrder, RefundOrder
 from gateway.control.orders import Name
 from gateway.control.store import Lot as LotRecord
@@ -57,7 +58,7 @@ class LotsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def list_lots(front: FrontDesk, call: Call[Nothing, LotsQuery]) -> Page[Lot]:
-    workspace = front.desk.workspaces.find(call.query.workspace)
+    workspace = seen(front, call, call.query.workspace)
     records = front.desk.credits.lots(workspace, call.query.after, call.query.limit)
     more = str(records[-1].id) if len(records) == call.query.limit else None
     return Page([view(record) for record in records], more)
@@ -72,7 +73,7 @@ def refund(front: FrontDesk, call: Call[RefundOrder, Nothing]) -> Lot:
 
 
 def balance(front: FrontDesk, call: Call[Nothing, Nothing]) -> Balance:
-    workspace = front.desk.workspaces.find(call.path["id"])
+    workspace = seen(front, call, call.path["id"])
     tier = front.desk.plans.tier_of(workspace)
     facts = credits.view_balance(front.desk.credits.balance(workspace))
     return Balance(workspace_id=workspace.public_id, billing=workspace.billing, tier=None if tier is None else tier.name, **facts)

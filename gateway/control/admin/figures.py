@@ -1,7 +1,7 @@
 """Figures: what charts and tiles show of a span of time, from the rollups alone. What caches saved: `control.caches`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -150,8 +150,8 @@ class Found:
 
 
 async def show(front: FrontDesk, call: Call[Nothing, FiguresQuery]) -> Figures:
-    query, now_s = call.query, front.now_s
-    found = await front.reader.ask(lambda connection: look(connection, query, now_s))
+    query, now_s, within = call.query, front.now_s, call.asker.within
+    found = await front.reader.ask(lambda connection: look(connection, query, now_s, within))
     span, seats = found.span, {one.name: len(one.credentials) for one in front.upstreams().pool.providers}
     return Figures(
         since=spans.iso(span.start_s, query.tz),
@@ -168,16 +168,16 @@ async def show(front: FrontDesk, call: Call[Nothing, FiguresQuery]) -> Figures:
     )
 
 
-def look(connection: Connection, query: FiguresQuery, now_s: int) -> Found:
-    """All sums of one moment. Raises SpanError, MissingError."""
+def look(connection: Connection, query: FiguresQuery, now_s: int, within: Collection[int] | None = None) -> Found:
+    """All sums of one moment, of all workspaces or `within` these. Raises SpanError, MissingError."""
     span = spans.span(query.since, query.until, query.step, query.tz, now_s, rows.minutes_from(connection) * 60)
-    choice = Choice(restriction(connection, query.key, query.workspace, query.model, query.provider))
+    choice = Choice(restriction(connection, query.key, query.workspace, query.model, query.provider), within=within)
     nothing = [0] * len(SUMS)
     points = charts.points(connection, choice, span).get(None) or [nothing for _ in span.edges[1:]]
     totals = [sum(sums) for sums in zip(*points, strict=True)]
     before = charts.totals(connection, choice, *span.before).get(None, nothing)
     groups = by_ending(points) if query.by == "status" else by_dimension(connection, query, choice, span, points)
-    cached = charts.totals(connection, Choice(choice.only, "series"), span.start_s, span.end_s, caches.COLUMNS)
+    cached = charts.totals(connection, replace(choice, by="series"), span.start_s, span.end_s, caches.COLUMNS)
     cached = {number: sums for number, sums in cached.items() if any(sums)}
     owners = rows.series(connection, cached)
     by_owner = [(key_id, model, provider, cached[number]) for number, (key_id, _, model, provider) in owners.items()]
@@ -211,7 +211,7 @@ def by_dimension(
     connection: Connection, query: FiguresQuery, choice: Choice, span: Span, points: Sequence[Sequence[int]]
 ) -> list[Group]:
     """The groups with the most requests, those with the highest cost first, and all others as one."""
-    grouped = Choice(choice.only, _DIMENSION[query.by])
+    grouped = replace(choice, by=_DIMENSION[query.by])
     sums = charts.totals(connection, grouped, span.start_s, span.end_s, _GROUPED)
     ranked = sorted((what for what, line in sums.items() if any(line)), key=lambda what: _rank(sums[what], what))
     shown = ranked[: query.top]

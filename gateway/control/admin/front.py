@@ -13,6 +13,7 @@ from gateway.control.changes import Changes
 from gateway.control.desk import Desk
 from gateway.control.sessions import Sessions
 from gateway.control.store import Reader, Store
+from gateway.control.strangers import Strangers
 from gateway.control.upstreams import Upstreams
 from gateway.core.clock import Clock
 from gateway.state.pepper import Pepper
@@ -24,7 +25,8 @@ InBooks = Callable[[Callable[[], None]], Awaitable[None]]
 class FrontDesk:
     """`store`, `desk`, changes of `admin_keys`, `accounts` and `sessions`, `changes` and `repetition` belong to the thread of
     the writing connection. `reader` has connections of its own. `catch_up` enters what the workers' journals hold, in the
-    writer's thread; `in_books` is how a coroutine gets something done there. `upstreams` is where calls go; `reload` has the
+    writer's thread; `in_books` is how a coroutine gets something done there. `upstreams` is where calls go; `strangers` are
+    the latest calls without a key; `reload` has the
     settings read anew."""
 
     store: Store
@@ -42,6 +44,7 @@ class FrontDesk:
     catch_up: Callable[[], object]
     verifier: Verifier
     in_books: InBooks
+    strangers: Strangers
     upstreams: Callable[[], Upstreams]
     reload: Callable[[], list[str]]
 

@@ -81,26 +81,32 @@ class KeysQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 def list_keys(front: FrontDesk, call: Call[Nothing, KeysQuery]) -> Page[Key]:
     desk, query = front.desk, call.query
-    workspace = None if query.workspace is None else desk.workspaces.find(query.workspace)
-    records = desk.keys.page(query.after, query.limit, workspace, query.search, newest_first=query.order == "newest")
+    within = call.asker.within
+    if query.workspace is not None:
+        workspace = desk.workspaces.find(query.workspace)
+        call.asker.check_sees(workspace.id, "workspace")
+        within = frozenset({workspace.id})
+    records = desk.keys.page(query.after, query.limit, within, query.search, newest_first=query.order == "newest")
     more = str(records[-1].id) if len(records) == query.limit else None
     return Page([msgspec.convert(named(one), Key) for one in desk.keys.views(records)], more)
 
 
 def show(front: FrontDesk, call: Call[Nothing, Nothing]) -> Key:
-    return view(front, front.desk.keys.find(call.path["id"]))
+    return view(front, seen(front, call))
 
 
 def mint(front: FrontDesk, call: Call[Order, Nothing]) -> MintedKeys:
     if call.asker.role < Role.ADMIN:
         # A new workspace, or a plan that is not the workspace's own, gives away what nobody has granted.
         workspace = front.desk.workspaces.find(call.body.workspace)
+        call.asker.check_changes(workspace.id, "workspace")
         if call.body.plan not in (None, workspace.plan):
             raise OrderError(f"as a {call.asker.role.word} you mint keys on the workspace's own plan")
     return MintedKeys([view_minted(front, one) for one in front.desk.keys.mint(call.body)])
 
 
 def rotate(front: FrontDesk, call: Call[RotationOrder, Nothing]) -> MintedKey:
+    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, "key")
     return view_minted(front, front.desk.keys.rotate(call.path["id"], call.body))
 
 
@@ -109,7 +115,15 @@ def allow(front: FrontDesk, call: Call[ModelsOrder, Nothing]) -> Key:
 
 
 def revoke(front: FrontDesk, call: Call[Nothing, Nothing]) -> Key:
+    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, "key")
     return view(front, front.desk.keys.revoke(call.path["id"]))
+
+
+def seen(front: FrontDesk, call: Call[Any, Any]) -> KeyRecord:
+    """The key that the path names. Raises MissingError, also when it is out of the asker's reach."""
+    record = front.desk.keys.find(call.path["id"])
+    call.asker.check_sees(record.workspace_id, "key")
+    return record
 
 
 def view(front: FrontDesk, record: KeyRecord) -> Key:

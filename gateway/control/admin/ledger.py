@@ -10,6 +10,7 @@ from gateway.control.admin.endpoint import Call, Endpoint, Nothing, Page
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.limits import number
 from gateway.control.books import ledger, verify
+from gateway.control.store import Connection
 
 PAGE_POSTINGS_MAX = 1000
 
@@ -136,8 +137,13 @@ def list_accounts(front: FrontDesk, call: Call[Nothing, AccountsQuery]) -> Page[
     return Page([msgspec.convert(ledger.view_account(one), Account) for one in found], more)
 
 
-def receipt(front: FrontDesk, call: Call[Nothing, Nothing]) -> Receipt:
-    return msgspec.convert(front.desk.ledger.receipt(call.path["id"]), Receipt)
+async def receipt(front: FrontDesk, call: Call[Nothing, Nothing]) -> Receipt:
+    def look(connection: Connection) -> Receipt:
+        row = ledger.request(connection, call.path["id"])
+        call.asker.check_sees(row.workspace_id, "request")
+        return msgspec.convert(ledger.receipt(connection, row), Receipt)
+
+    return await front.reader.walk(look)
 
 
 async def prove(front: FrontDesk, call: Call[Nothing, Nothing]) -> Proof:

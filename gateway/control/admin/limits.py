@@ -66,9 +66,13 @@ def list_limits(front: FrontDesk, call: Call[Nothing, LimitsQuery]) -> Limits:
     key, workspace = call.query.key, call.query.workspace
     check_owner(key, workspace)
     if key is not None:
-        found = desk.limits.chain_of_key(desk.keys.find(key))
+        holder = desk.keys.find(key)
+        call.asker.check_sees(holder.workspace_id, "key")
+        found = desk.limits.chain_of_key(holder)
     else:
-        found = desk.limits.of_workspace(desk.workspaces.find(str(workspace)))
+        owner = desk.workspaces.find(str(workspace))
+        call.asker.check_sees(owner.id, "workspace")
+        found = desk.limits.of_workspace(owner)
     return Limits([standing(front, limit) for limit in found])
 
 

@@ -7,7 +7,7 @@ with the cursor that it has.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Annotated
 
 import msgspec
@@ -57,12 +57,14 @@ class Seat(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True, kw_only=True):
-    """`requests` are those entered behind the cursor, the latest first, at most 50; `streams_open` is now."""
+    """`requests` are those entered behind the cursor, the latest first, at most 50; `streams_open` is now.
+
+    Streams and the pool are the whole gateway's: a member is told null, and an empty list."""
 
     cursor: str
     totals: Line
     before: Line
-    streams_open: int
+    streams_open: int | None
     books_failing: bool
     requests: list[RequestLine]
     pool: list[Seat]
@@ -73,25 +75,28 @@ async def show(front: FrontDesk, call: Call[Nothing, LiveQuery]) -> Live:
     if query.since not in SPANS:
         raise OrderError(f"since must be one of {', '.join(SPANS)}")
     health, now_s = front.health(), front.now_s
-    totals, before, found, cursor = await front.reader.ask(lambda connection: look(connection, query, now_s))
+    within = call.asker.within
+    totals, before, found, cursor = await front.reader.ask(lambda connection: look(connection, query, now_s, within))
     return Live(
         cursor=str(cursor),
         totals=line(totals),
         before=line(before),
-        streams_open=health.get("streams_open", 0),
+        streams_open=health.get("streams_open", 0) if within is None else None,
         books_failing=health.get("books", {}).get("failing", False),
         requests=found,
-        pool=strip(front, now_s),
+        pool=strip(front, now_s) if within is None else [],
     )
 
 
-def look(connection: Connection, query: LiveQuery, now_s: int) -> tuple[list[int], list[int], list[RequestLine], int]:
+def look(
+    connection: Connection, query: LiveQuery, now_s: int, within: Collection[int] | None
+) -> tuple[list[int], list[int], list[RequestLine], int]:
     """Sums of the span and of the one before, new requests, and the cursor behind them. Raises SpanError."""
     span = spans.span(query.since, "now", None, query.tz, now_s, rows.minutes_from(connection) * 60)
-    nothing = [0] * len(SUMS)
-    totals = charts.totals(connection, Choice(), span.start_s, span.end_s).get(None, nothing)
-    before = charts.totals(connection, Choice(), *span.before).get(None, nothing)
-    new, cursor = request_rows.entered_since(connection, query.cursor, ROWS_MAX)
+    nothing, choice = [0] * len(SUMS), Choice(within=within)
+    totals = charts.totals(connection, choice, span.start_s, span.end_s).get(None, nothing)
+    before = charts.totals(connection, choice, *span.before).get(None, nothing)
+    new, cursor = request_rows.entered_since(connection, query.cursor, ROWS_MAX, within)
     return totals, before, view(connection, new, query.tz), cursor
 
 
@@ -116,10 +121,14 @@ async def follow(front: FrontDesk, call: Call[Nothing, LiveQuery]) -> AsyncItera
     query = call.query
     if call.resumed.isascii() and call.resumed.isdigit() and len(call.resumed) < 19:
         query = msgspec.structs.replace(query, cursor=int(call.resumed))
-    first = await show(front, Call(call.asker, call.path, query, call.body))
+    _open[asker] = _open.get(asker, 0) + 1  # before anything is waited for: many may ask at the same moment
+    try:
+        first = await show(front, Call(call.asker, call.path, query, call.body))
+    except BaseException:
+        _close(asker)
+        raise
 
     async def events() -> AsyncIterator[bytes]:
-        _open[asker] = _open.get(asker, 0) + 1
         try:
             told = first
             yield event(told)
@@ -136,9 +145,15 @@ async def follow(front: FrontDesk, call: Call[Nothing, LiveQuery]) -> AsyncItera
                     quiet_s = 0.0
                     yield b": still here\n\n"
         finally:
-            _open[asker] -= 1
+            _close(asker)
 
     return events()
+
+
+def _close(asker: str) -> None:
+    _open[asker] -= 1
+    if not _open[asker]:
+        del _open[asker]
 
 
 def event(live: Live) -> bytes:

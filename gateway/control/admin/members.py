@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from gateway.control import workspaces
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing, Page
 from gateway.control.admin.front import FrontDesk
+from gateway.control.admin.workspaces import seen
 from gateway.control.store import MemberRecord
 from gateway.control.workspaces import MemberOrder, Role, RoleOrder
 
@@ -32,6 +33,7 @@ class MembersQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def list_members(front: FrontDesk, call: Call[Nothing, MembersQuery]) -> Page[Member]:
+    seen(front, call, call.path["id"])
     records = front.desk.workspaces.members(call.path["id"], call.query.after, call.query.limit)
     more = str(records[-1].id) if len(records) == call.query.limit else None
     return Page([view(record) for record in records], more)

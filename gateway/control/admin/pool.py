@@ -10,6 +10,7 @@ from gateway.control.admin.front import FrontDesk
 from gateway.control.pool import Credential, Lane, PoolDesk
 from gateway.state.credentials import Tally
 
+Reason = Literal["", "limited", "refused", "unpaid", "overloaded", "failing"]
 State = Literal["healthy", "due", "probing", "limited", "refused", "unpaid", "overloaded", "failing"]
 
 
@@ -25,6 +26,7 @@ class AtModel(Struct, frozen=True, kw_only=True):
 
     model: str
     state: State
+    reason: Reason
     out_s: int
     success: float
     ttft_ms: int | None
@@ -39,6 +41,7 @@ class ProviderStanding(Struct, frozen=True, kw_only=True):
     dialect: str
     keys: int
     state: State
+    reason: Reason
     out_s: int
     models: list[AtModel]
 
@@ -46,13 +49,14 @@ class ProviderStanding(Struct, frozen=True, kw_only=True):
 class KeyStanding(Struct, frozen=True, kw_only=True):
     """An upstream key. Counts are of attempts, over all workers, since the shared file was made.
 
-    `state` holds at every model; `due` means that its time is over and the next call probes it. `stayed` and `left` are picks for
-    conversations that stayed with the key their prompt is cached for, and that went elsewhere.
+    `state` holds at every model; `due` means that its time is over and the next call probes it; `reason` is then why it was out.
+    `stayed` and `left` are picks for conversations that stayed with the key their prompt is cached for, and that went elsewhere.
     """
 
     provider: str
     number: int
     state: State
+    reason: Reason
     out_s: int
     drained: bool
     in_flight: int
@@ -102,6 +106,7 @@ def show(front: FrontDesk, call: Call[Nothing, Nothing]) -> Pool:
                 dialect=provider.dialect,
                 keys=len(provider.credentials),
                 state=standing.word,  # type: ignore[arg-type] # its words are those of State
+                reason=standing.reason,  # type: ignore[arg-type] # and these those of Reason
                 out_s=seconds(standing.out_ms),
                 models=[at_model(lane) for lane in pool.provider_lanes(provider.name, models)],
             )
@@ -148,6 +153,7 @@ def view(pool: PoolDesk, credential: Credential, models: list[str]) -> KeyStandi
         provider=credential.provider.name,
         number=credential.number,
         state=standing.word,  # type: ignore[arg-type] # its words are those of State
+        reason=standing.reason,  # type: ignore[arg-type] # and these those of Reason
         out_s=seconds(standing.out_ms),
         drained=pool.is_drained(credential),
         in_flight=totals[Tally.IN_FLIGHT],
@@ -173,6 +179,7 @@ def at_model(lane: Lane) -> AtModel:
     return AtModel(
         model=lane.model,
         state=lane.standing.word,  # type: ignore[arg-type] # its words are those of State
+        reason=lane.standing.reason,  # type: ignore[arg-type] # and these those of Reason
         out_s=seconds(lane.standing.out_ms),
         success=round(lane.success, 4),
         ttft_ms=None if lane.first_token_us is None else round(lane.first_token_us / 1000),

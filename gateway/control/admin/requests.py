@@ -1,5 +1,6 @@
 """Requests: a list with filters, newest first, and the same as CSV, all of it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
@@ -19,10 +20,12 @@ from gateway.core import ids
 from gateway.core.faults import FaultKind
 from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags, Surface
+from gateway.state.record import Flags, Surface
 
 PAGE_ROWS_MAX = 500
-CSV_PAGE_ROWS = 2000
+CSV_PAGE_ROWS = 1000
+PAUSE_S_MAX = 0.1
+LATE_NS = 60_000_000  # a page shows what it has found by then
 _PLACE = re.compile(r"([0-9]{1,19})-([0-9a-f]{0,32})")
 _STATUS = r"\A([245]xx|[1-5][0-9]{2})\Z"
 _OUTCOMES = {outcome.word: int(outcome) for outcome in Outcome}
@@ -94,31 +97,38 @@ COLUMNS = RequestLine.__struct_fields__
 
 
 async def list_requests(front: FrontDesk, call: Call[Nothing, RequestsQuery]) -> Page[RequestLine]:
-    query, now_s = call.query, front.now_s
+    query, now_s, within = call.query, front.now_s, call.asker.within
     after = None if query.after is None else place(query.after)
 
+    late_ns = front.clock.monotonic_ns() + LATE_NS
+
     def look(connection: Connection) -> Page[RequestLine]:
-        found = request_pages.page(connection, wanted(connection, query, now_s), after, query.limit)
+        asked = wanted(connection, query, now_s, within)
+        found = request_pages.page(connection, asked, after, query.limit, is_late=lambda: front.clock.monotonic_ns() > late_ns)
         return Page(view(connection, found.rows, query.tz), None if found.next is None else token(found.next))
 
     return await front.reader.ask(look)
 
 
 async def download(front: FrontDesk, call: Call[Nothing, CsvQuery]) -> AsyncIterator[bytes]:
-    query, now_s = call.query, front.now_s
+    query, now_s, within = call.query, front.now_s, call.asker.within
     # Asked for once, so that requests which come meanwhile move nothing.
-    asked = await front.reader.ask(lambda connection: wanted(connection, query, now_s))
+    asked = await front.reader.ask(lambda connection: wanted(connection, query, now_s, within))
 
     async def pieces() -> AsyncIterator[bytes]:
         yield (BOM if query.bom else b"") + lines([COLUMNS])
         after: Place | None = None
         while True:
-            found = await front.reader.ask(lambda connection, after=after: csv_page(connection, asked, after, query.tz))  # type: ignore[misc]
+            began_ns = front.clock.monotonic_ns()
+            found = await front.reader.walk(lambda connection, after=after: csv_page(connection, asked, after, query.tz))  # type: ignore[misc]
+            took_s = (front.clock.monotonic_ns() - began_ns) / 1e9
             if found[0]:
                 yield found[0]
             if found[1] is None:
                 return
             after = found[1]
+            # Nobody waits for a download as people wait for a page: it leaves every second moment to those.
+            await asyncio.sleep(min(took_s, PAUSE_S_MAX))
 
     return pieces()
 
@@ -129,8 +139,8 @@ def csv_page(connection: Connection, asked: Wanted, after: Place | None, zone: s
     return lines(msgspec.structs.astuple(line) for line in view(connection, found.rows, zone)), found.next
 
 
-def wanted(connection: Connection, query: RequestsQuery, now_s: int) -> Wanted:
-    """A query as a restriction of rows. Raises OrderError, MissingError, SpanError."""
+def wanted(connection: Connection, query: RequestsQuery, now_s: int, within: frozenset[int] | None = None) -> Wanted:
+    """A query as a restriction of rows, of all workspaces or `within` these. Raises OrderError, MissingError, SpanError."""
     spans.zone(query.tz)
     only: dict[str, Any] = restriction(connection, query.key, query.workspace, None, query.provider)
     for name, given, known in (("outcome", query.outcome, _OUTCOMES), ("surface", query.surface, _SURFACES)):
@@ -146,6 +156,7 @@ def wanted(connection: Connection, query: RequestsQuery, now_s: int) -> Wanted:
         errors_only=query.errors,
         duration_us_min=None if query.min_duration_ms is None else query.min_duration_ms * 1000,
         ttft_us_min=None if query.min_ttft_ms is None else query.min_ttft_ms * 1000,
+        within=within,
         **only,
     )
 

@@ -1,23 +1,26 @@
 """Why a request went as it did and costs what it costs: everything that the books have about it, and what they have not."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from gateway.catalog.prices import PriceList
-from gateway.catalog.routes import Routes
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.ledger import Posting
+from gateway.control.admin.pool import State, seconds
 from gateway.control.admin.requests import RequestLine, view
 from gateway.control.books import ledger
 from gateway.control.books.entry import CHARGE, limit_and_window
 from gateway.control.orders import MissingError, OrderError, date
+from gateway.control.permissions import Access
 from gateway.control.store import Connection, RequestRow
 from gateway.control.store import ledger as ledger_rows
 from gateway.control.store import limits as limit_rows
 from gateway.control.store import requests as request_rows
+from gateway.control.upstreams import Upstreams
 from gateway.core import ids
 from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
@@ -29,10 +32,16 @@ NOT_RECORDED = (
     "attempts before the last one: their number is kept, not where they went",
     "prompts and answers: they are never stored",
 )
+# Why a price has no lines, by a word that pages say in their own language.
+NOTES = {
+    "at_most": "the cost is the most that one request may cost, less than its lines add up to",
+    "earlier_list": "priced by an earlier list, whose prices are not kept: the sum stands in the books",
+}
+NoteWord = Literal["at_most", "earlier_list"]
 
 
 class WhyQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """When it started, from the list of requests: with it the request is found at once, without it by a walk over all."""
+    """When it started, from the list of requests. Its id tells that too, but for requests from before ids did."""
 
     started_ns: Annotated[int, Meta(ge=0, lt=2**62)] | None = None
 
@@ -61,7 +70,8 @@ class PriceLine(Struct, frozen=True, kw_only=True):
 
 
 class Price(Struct, frozen=True, kw_only=True):
-    """How the cost came about. `lines` add up to it exactly; where they do not, `note` says why there are none.
+    """How the cost came about. `lines` add up to it exactly; where they do not, `note` says why there are none, and
+    `note_word` the same in a word.
 
     `long_prompt` is whether the higher rate for long prompts was taken."""
 
@@ -72,13 +82,31 @@ class Price(Struct, frozen=True, kw_only=True):
     cost_nanodollars: int
     cost_usd: str
     note: str | None
+    note_word: NoteWord | None
 
 
-class Candidate(Struct, frozen=True):
-    """A target of the route as it is now, in the order in which it would be tried."""
+class CandidateKey(Struct, frozen=True, kw_only=True):
+    """An upstream key as a call to the target would find it now. `score`, from 0 to 1, is success x room under the upstream's
+    limits x few calls under way; null for a key that can take no call. The key that a conversation's prompt is cached for is
+    worth more than its score to that conversation."""
+
+    number: int
+    state: State
+    out_s: int
+    drained: bool
+    in_flight: int
+    score: float | None
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A target of the route as it is now, in the order in which it would be tried, and how it stands now: nothing here is as it
+    was at the call. `state` is of the provider at this model; `keys` are null for a member, who does not see into the pool."""
 
     target: str
     answered: bool
+    state: State | None
+    out_s: int
+    keys: list[CandidateKey] | None
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -128,15 +156,22 @@ async def show(front: FrontDesk, call: Call[Nothing, WhyQuery]) -> Why:
         wanted = ids.bytes_of("req", call.path["id"])
     except ValueError:
         raise OrderError("not a request id: they look like req_ and 22 characters") from None
-    routes, prices = front.upstreams().routes, front.prices
-    return await front.reader.ask(lambda connection: explain(connection, wanted, call.query.started_ns, prices, routes))
+    prices = front.prices
+
+    def look(connection: Connection) -> tuple[RequestRow, Why]:
+        row = request_rows.find(connection, wanted, call.query.started_ns)
+        if row is None:
+            raise MissingError("no request with this id in the books")
+        call.asker.check_sees(row.workspace_id, "request")
+        return row, explain(connection, row, prices)
+
+    row, found = await (front.reader.walk if call.query.started_ns is None else front.reader.ask)(look)
+    sees_pool = Access.VIEWER.admits(call.asker.role)
+    return replace(found, route=replace(found.route, candidates=candidates(row, front.upstreams(), sees_pool=sees_pool)))
 
 
-def explain(connection: Connection, wanted: bytes, started_ns: int | None, prices: PriceList, routes: Routes) -> Why:
-    """Raises MissingError."""
-    row = request_rows.find(connection, wanted, started_ns)
-    if row is None:
-        raise MissingError("no request with this id in the books")
+def explain(connection: Connection, row: RequestRow, prices: PriceList) -> Why:
+    """Everything that the books have about a request. Candidates are not from there."""
     [line] = view(connection, [row], "UTC")
     usage = Usage(*row[12:17])
     total = usage.total_input_tokens + usage.output_tokens
@@ -149,7 +184,7 @@ def explain(connection: Connection, wanted: bytes, started_ns: int | None, price
             settled_tokens=total,
             settled_nanodollars=row.cost_nanodollars,
         ),
-        route=_route(row, routes),
+        route=_route(row),
         cache=CacheUse(
             read_tokens=usage.cache_read_tokens,
             written_5m_tokens=usage.cache_write_5m_tokens,
@@ -166,7 +201,8 @@ def price(row: RequestRow, usage: Usage, version: str | None, prices: PriceList)
     """The lines of a request's price, if today's list still makes them."""
     rate = prices.rate(row.model_served or row.model_asked, row.started_ns)
     lines: list[PriceLine] = []
-    is_long, note = False, None
+    is_long = False
+    note: NoteWord | None = None
     if rate is not None:
         used = rate.at(usage.total_input_tokens)
         is_long = used is not rate
@@ -181,10 +217,7 @@ def price(row: RequestRow, usage: Usage, version: str | None, prices: PriceList)
             )
         ]
     if sum(line.nanodollars for line in lines) != row.cost_nanodollars:
-        if version == prices.version:
-            note = "the cost is the most that one request may cost, less than its lines add up to"
-        else:
-            note = "priced by an earlier list, whose prices are not kept: the sum stands in the books"
+        note = "at_most" if version == prices.version else "earlier_list"
         lines, is_long = [], False
     return Price(
         version=version,
@@ -193,7 +226,8 @@ def price(row: RequestRow, usage: Usage, version: str | None, prices: PriceList)
         lines=[line for line in lines if line.tokens],
         cost_nanodollars=row.cost_nanodollars,
         cost_usd=dollars(row.cost_nanodollars),
-        note=note,
+        note=NOTES[note] if note else None,
+        note_word=note,
     )
 
 
@@ -207,16 +241,44 @@ def _charge(connection: Connection, kind: int, amount: int) -> Charge:
     return Charge(limit=number, amount=amount, window_start=date(start_s) if start_s else None, **facts)
 
 
-def _route(row: RequestRow, routes: Routes) -> Route:
+def candidates(row: RequestRow, upstreams: Upstreams, *, sees_pool: bool) -> list[Candidate]:
+    """Where the name that was asked for leads now. Without `sees_pool` nothing tells how it stands there."""
     answered = f"{row.provider}/{row.model_served}"
-    candidates = [Candidate(one.slug, one.slug == answered) for one in routes.plan(row.model_asked)] if row.model_asked else []
+    found = []
+    for target in upstreams.routes.plan(row.model_asked) if row.model_asked else ():
+        provider, model = target.provider.name, target.model_served
+        standing = upstreams.pool.provider_chance(provider, model) if sees_pool else None
+        keys = [
+            CandidateKey(
+                number=one.number,
+                state=one.standing.word,  # type: ignore[arg-type] # its words are those of State
+                out_s=seconds(one.standing.out_ms),
+                drained=one.drained,
+                in_flight=one.in_flight,
+                score=None if one.score is None else round(one.score, 4),
+            )
+            for one in (upstreams.pool.chances(provider, model) if sees_pool else ())
+        ]
+        found.append(
+            Candidate(
+                target=target.slug,
+                answered=target.slug == answered,
+                state=standing.word if standing else None,  # type: ignore[arg-type] # its words are those of State
+                out_s=seconds(standing.out_ms) if standing else 0,
+                keys=keys if sees_pool else None,
+            )
+        )
+    return found
+
+
+def _route(row: RequestRow) -> Route:
     return Route(
         model_asked=row.model_asked,
         model_served=row.model_served,
         provider=row.provider,
         credential=row.credential + 1 if row.attempts else None,
         attempts=row.attempts,
-        candidates=candidates,
+        candidates=[],
     )
 
 

@@ -1,6 +1,6 @@
 """Workspaces: make, look at, change, archive."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -12,15 +12,17 @@ from gateway.control.credits import BillingOrder
 from gateway.control.orders import Name
 from gateway.control.plans import PlanOrder
 from gateway.control.store import WorkspaceRecord
-from gateway.control.workspaces import WorkspaceChange, WorkspaceOrder
+from gateway.control.workspaces import WorkspaceChange, WorkspaceOrder, ZoneOrder
 
 PAGE_WORKSPACES_MAX = 1000
 
 Billing = Literal["open", "prepaid"]
+Zone = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
-    """A workspace. `billing` is open or prepaid; `plan` is what a key gets that asks for none. Dates are ISO 8601 in UTC."""
+    """A workspace. `billing` is open or prepaid; `plan` is what a key gets that asks for none. Dates are ISO 8601 in UTC;
+    `time_zone` is where its people read their charts."""
 
     id: str
     name: str
@@ -28,6 +30,7 @@ class Workspace(Struct, frozen=True, kw_only=True):
     plan: str | None
     created_at: str
     archived_at: str | None
+    time_zone: str
 
 
 class WorkspacesQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +46,7 @@ class NewWorkspace(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: Name
     plan: Name | None = None
     billing: Billing = "open"
+    time_zone: Zone = "UTC"
 
 
 class Change(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,23 +55,32 @@ class Change(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: Name | UnsetType = UNSET
     plan: Name | UnsetType | None = UNSET
     billing: Billing | UnsetType = UNSET
+    time_zone: Zone | UnsetType = UNSET
 
 
 def list_workspaces(front: FrontDesk, call: Call[Nothing, WorkspacesQuery]) -> Page[Workspace]:
-    records = front.desk.workspaces.page(call.query.after, call.query.limit)
+    records = front.desk.workspaces.page(call.query.after, call.query.limit, call.asker.within)
     more = str(records[-1].id) if len(records) == call.query.limit else None
     return Page([view(record) for record in records], more)
 
 
 def show(front: FrontDesk, call: Call[Nothing, Nothing]) -> Workspace:
-    return view(front.desk.workspaces.find(call.path["id"]))
+    return view(seen(front, call, call.path["id"]))
+
+
+def seen(front: FrontDesk, call: Call[Any, Any], reference: str) -> WorkspaceRecord:
+    """A workspace by its id or name. Raises MissingError, also when it is out of the asker's reach."""
+    record = front.desk.workspaces.find(reference)
+    call.asker.check_sees(record.id, "workspace")
+    return record
 
 
 def create(front: FrontDesk, call: Call[NewWorkspace, Nothing]) -> Workspace:
     order = call.body
     with front.store.transaction():
         made = front.desk.workspaces.create(WorkspaceOrder(name=order.name))
-        return view(_changed(front, made, order.plan if order.plan is not None else UNSET, order.billing))
+        plan = order.plan if order.plan is not None else UNSET
+        return view(_changed(front, made, plan, order.billing, order.time_zone))
 
 
 def change(front: FrontDesk, call: Call[Change, Nothing]) -> Workspace:
@@ -76,7 +89,7 @@ def change(front: FrontDesk, call: Call[Change, Nothing]) -> Workspace:
         record = front.desk.workspaces.find_open(call.path["id"])
         if order.name is not UNSET:
             record = front.desk.workspaces.rename(record.public_id, WorkspaceChange(name=order.name))
-        return view(_changed(front, record, order.plan, order.billing))
+        return view(_changed(front, record, order.plan, order.billing, order.time_zone))
 
 
 def archive(front: FrontDesk, call: Call[Nothing, Nothing]) -> Workspace:
@@ -88,12 +101,14 @@ def view(record: WorkspaceRecord) -> Workspace:
 
 
 def _changed(
-    front: FrontDesk, record: WorkspaceRecord, plan: str | UnsetType | None, billing: Billing | UnsetType
+    front: FrontDesk, record: WorkspaceRecord, plan: str | UnsetType | None, billing: Billing | UnsetType, zone: str | UnsetType
 ) -> WorkspaceRecord:
     if plan is not UNSET:
         record = front.desk.plans.set_default(record, PlanOrder(plan=plan))
     if billing is not UNSET and billing != record.billing:
         record = front.desk.credits.set_billing(record, BillingOrder(billing=billing))
+    if zone is not UNSET and zone != record.time_zone:
+        record = front.desk.workspaces.set_zone(record.public_id, ZoneOrder(time_zone=zone))
     return record
 
 
@@ -108,6 +123,6 @@ ENDPOINTS = (
     ),
     Endpoint("POST", "/admin/v1/workspaces", "Make a workspace", create, Workspace, body=NewWorkspace, status=201, makes=True),
     Endpoint("GET", "/admin/v1/workspaces/{id}", "Show a workspace, by id or name", show, Workspace),
-    Endpoint("POST", "/admin/v1/workspaces/{id}", "Change its name, plan or billing", change, Workspace, body=Change),
+    Endpoint("POST", "/admin/v1/workspaces/{id}", "Change its name, plan, billing or time zone", change, Workspace, body=Change),
     Endpoint("POST", "/admin/v1/workspaces/{id}/archive", "Archive it: its keys are revoked for good", archive, Workspace),
 )

@@ -24,7 +24,8 @@ from gateway.control.books.sheet import SeenError, Sheet
 from gateway.control.limits import Limits
 from gateway.control.metrics import Tally
 from gateway.control.store import Store
-from gateway.state.journal import RingReader, unpack
+from gateway.state.journal import RingReader
+from gateway.state.record import unpack
 from gateway.state.shared import SharedFile
 
 RECORDS_PER_RING_MAX = 2000  # a pass; keeps one transaction below about 100 ms however far the rings have filled

@@ -18,9 +18,9 @@ from gateway.catalog.prices import PriceList
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
-from gateway.state import journal
-from gateway.state.journal import Flags, Settlement
+from gateway.state.journal import Settlement
 from gateway.state.layout import CHARGES_MAX, RECORD_BYTES
+from gateway.state.record import Flags, pack, unpack
 
 # The columns of `requests`, see store.RequestRow; a plain tuple because thousands a second are made.
 Row = tuple[
@@ -75,7 +75,7 @@ class Pricing:
             request_id, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags, attempts, credential, surface,
             workspace_id, fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
             asked, served, path, upstream_request_id, method, provider, told, held_nanodollars, held_tokens, _,
-        ) = journal.unpack(record)  # fmt: skip
+        ) = unpack(record)  # fmt: skip
         tokens = fresh | read | written_5m | written_1h | output
         if tokens | request_bytes | response_bytes | held_nanodollars | held_tokens < 0:
             raise ValueError("a settlement has negative figures")
@@ -110,8 +110,8 @@ def facts_of(row: tuple[Any, ...]) -> bytes:
     texts = (row[19], row[20], row[23], row[24], row[22], row[21])
     amounts = (row[COST], row[WORKSPACE_ID + 1], row[WORKSPACE_ID + 2], 0)
     facts = (*row[:12], row[WORKSPACE_ID], Usage(*row[12:17]), row[17], row[18], *texts, *amounts)
-    record = journal.pack(*facts)
-    told = journal.unpack(record)
+    record = pack(*facts)
+    told = unpack(record)
     if told[:12] != row[:12] or told[12:20] != (row[WORKSPACE_ID], *row[12:19]) or told[20:29] != (*texts, *amounts[:3]):
         raise ValueError("the row holds figures or texts that a record cannot hold")
     return record[:_PRICE_TAG_AT] + _PRICE_LIST.pack(row[COST + 1]) + (charges or b"")

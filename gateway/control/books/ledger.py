@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.control.orders import MissingError, OrderError
-from gateway.control.store import Account, Entry, Posting, RequestRow, Store
+from gateway.control.store import Account, Connection, Entry, Posting, RequestRow, Store
+from gateway.control.store import keys as key_rows
 from gateway.control.store import ledger as rows
 from gateway.control.store import requests as request_rows
 from gateway.control.store import workspaces as workspace_rows
@@ -30,8 +31,8 @@ from gateway.core.clock import Clock
 from gateway.core.faults import FaultKind
 from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags, Surface
 from gateway.state.pepper import Pepper
+from gateway.state.record import Flags, Surface
 
 CASH, USAGE, EXPIRED = "cash", "usage", "expired"
 NO_REQUESTS = b""  # digest of a posting without requests
@@ -167,25 +168,6 @@ class Ledger:
                 raise MissingError(f"no posting {posting_id}")
             return posting, rows.entries_of(connection, [posting_id])[posting_id]
 
-    def receipt(self, request_id: str) -> dict[str, Any]:
-        """What one request took, what it cost and why. Raises OrderError, MissingError."""
-        try:
-            wanted = ids.bytes_of("req", request_id)
-        except ValueError:
-            raise OrderError("not a request id: they look like req_ and 22 characters") from None
-        with self._store.reading() as connection:
-            row = request_rows.find(connection, wanted)
-            if row is None:
-                raise MissingError(f"no request {request_id} in the books")
-            version = request_rows.price_list(connection, row.price_list_id)
-            workspace = workspace_rows.numbered(connection, row.workspace_id)
-        shown = view_receipt(row, version)
-        return shown | {
-            "key": self._store.key_public_id(row.key_id),
-            "workspace": None if workspace is None else workspace.public_id,
-            "posting": None if row.posting_id is None else view(*self.posting(row.posting_id)),
-        }
-
     def _account_id(self, name: str) -> int:
         number = self._account_ids.get(name)
         if number is None:
@@ -220,6 +202,30 @@ def view(posting: Posting, entries: Sequence[Entry]) -> dict[str, Any]:
 def view_account(account: Account) -> dict[str, Any]:
     """An account as shown to people and scripts."""
     return {"name": account.name, "balance_nanodollars": account.balance, "balance_usd": dollars(account.balance)}
+
+
+def request(connection: Connection, request_id: str) -> RequestRow:
+    """The row of a request: a walk over all of them, never for the connection that writes. Raises OrderError, MissingError."""
+    try:
+        wanted = ids.bytes_of("req", request_id)
+    except ValueError:
+        raise OrderError("not a request id: they look like req_ and 22 characters") from None
+    row = request_rows.find(connection, wanted)
+    if row is None:
+        raise MissingError(f"no request {request_id} in the books")
+    return row
+
+
+def receipt(connection: Connection, row: RequestRow) -> dict[str, Any]:
+    """What one request took, what it cost and why."""
+    version = request_rows.price_list(connection, row.price_list_id)
+    workspace = workspace_rows.numbered(connection, row.workspace_id)
+    posting = None if row.posting_id is None else rows.find(connection, row.posting_id)
+    return view_receipt(row, version) | {
+        "key": key_rows.public_id_of(connection, row.key_id),
+        "workspace": None if workspace is None else workspace.public_id,
+        "posting": None if posting is None else view(posting, rows.entries_of(connection, [posting.id])[posting.id]),
+    }
 
 
 def view_receipt(row: RequestRow, price_version: str | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gateway.core import ids
 from gateway.core.faults import FaultKind
 from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags, Surface
+from gateway.state.record import Flags, Surface
 
 BATCHES_MAX = 256  # each holds at most one drain's lines; at 50 ms a drain this is about thirteen seconds of a stuck reader
 NAMES_REMEMBERED_MAX = 10_000

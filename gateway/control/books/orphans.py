@@ -16,11 +16,12 @@ from gateway.control.store import Store
 from gateway.core.clock import Clock
 from gateway.core.outcome import Outcome
 from gateway.state.inflight import Orphan
-from gateway.state.journal import WEIGHED, Charge, Settlement, charged
+from gateway.state.journal import Settlement
 from gateway.state.layout import RING_RECORD_BYTES
 from gateway.state.limits import LimitsBusyError
 from gateway.state.limits.holds import HoldState
 from gateway.state.limits.rows import NOTHING, Amounts
+from gateway.state.record import WEIGHED, Charge, charged
 from gateway.state.shared import SharedFile
 
 

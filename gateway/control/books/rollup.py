@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gateway.control.store.rollups import SUMS, TTFT_CLASSES
 from gateway.core.outcome import Outcome
-from gateway.state.journal import Flags
+from gateway.state.record import Flags
 
 MINUTE_NS: Final = 60_000_000_000
 

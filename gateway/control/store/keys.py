@@ -1,7 +1,7 @@
 """Rows of keys. Functions of a connection: writing ones run inside a transaction of the Store, reading ones on any connection."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,22 +107,23 @@ def page(
     connection: sqlite3.Connection,
     after_id: int = 0,
     limit: int = -1,
-    workspace_id: int | None = None,
+    within: Collection[int] | None = None,
     search: str = "",
     *,
     newest_first: bool = False,
 ) -> list[KeyRecord]:
     """Keys in order of minting, those after `after_id`; a negative limit means all.
 
-    `newest_first` turns the order round; 0 is then before all of them. `search` is a part of the name, in whatever ASCII letters.
+    `newest_first` turns the order round; 0 is then before all of them. `search` is a part of the name, in whatever ASCII letters;
+    `within` names the workspaces, all when it is None.
     """
-    conditions, values = [], []
+    conditions, values = [], list[int]()
     if after_id or not newest_first:
         conditions.append("keys.id < ?" if newest_first else "keys.id > ?")
         values.append(after_id)
-    if workspace_id is not None:
-        conditions.append("keys.workspace_id = ?")
-        values.append(workspace_id)
+    if within is not None:
+        conditions.append(f"keys.workspace_id IN ({', '.join('?' * len(within))})")
+        values += within
     if search:
         conditions.append("instr(lower(keys.name), lower(?)) > 0")
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""

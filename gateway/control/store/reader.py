@@ -19,12 +19,15 @@ from gateway.control.store.schema import BUSY_TIMEOUT_MS, StoreError, reading_ur
 
 T = TypeVar("T")
 
+WALKS_AT_ONCE = 2
+
 
 class Reader:
     """Answers questions about a database that a Store has opened before. Raises StoreError when it cannot."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._walks = asyncio.Semaphore(WALKS_AT_ONCE)
 
     def __repr__(self) -> str:
         return f"<Reader {self._path}>"
@@ -32,6 +35,11 @@ class Reader:
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """What `question`, a reading function of this package, answers about one moment's state of the database."""
         return await asyncio.to_thread(self.ask_now, question)
+
+    async def walk(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """The same for a question that looks at every request there is: only some at a time, so that pages find a thread."""
+        async with self._walks:
+            return await self.ask(question)
 
     def ask_now(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """The same in the thread that calls."""
@@ -44,10 +52,10 @@ class Reader:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {error}") from None
 
-    async def keys(self, after_id: int, limit: int, workspace_id: int | None = None) -> list[KeyRecord]:
+    async def keys(self, after_id: int, limit: int) -> list[KeyRecord]:
         """Keys in order of minting, at most `limit` of those after `after_id`."""
-        return await self.ask(lambda connection: keys.page(connection, after_id, limit, workspace_id))
+        return await self.ask(lambda connection: keys.page(connection, after_id, limit))
 
     async def usage(self, by: str, since_ns: int, after: str | int | None, limit: int) -> list[UsageTotal]:
         """Totals of one page of groups; see `gateway.control.usage`."""
-        return await self.ask(lambda connection: requests.usage(connection, by, since_ns, after, limit))
+        return await self.walk(lambda connection: requests.usage(connection, by, since_ns, after, limit))

@@ -1,8 +1,12 @@
 """Rows of requests, totals over them, and how far each journal ring was entered."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from gateway.core.ids import MILLISECOND_NS, moment_ns
+
+ENTERED_ROWS_MAX: Final = 5_000
 
 
 class RequestRow(NamedTuple):
@@ -64,6 +68,15 @@ class UsageTotal(NamedTuple):
     cost_nanodollars: int
 
 
+# By an id alone: the rows of one millisecond, from the index; and those from before ids told the time, of which a new database
+# has none.
+SELECT_TIMED = "SELECT * FROM requests INDEXED BY requests_by_time WHERE started_ns >= ? AND started_ns < ? AND request_id = ?"
+SELECT_RANDOM = """
+SELECT * FROM requests WHERE rowid <= (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'requests_with_random_ids')
+    AND request_id = ?
+"""
+
+_LATEST_NS = 2**63 - 1 - MILLISECOND_NS  # whoever asks may have made up the id
 _INSERT = f"INSERT OR IGNORE INTO requests VALUES ({','.join('?' * len(RequestRow._fields))})"  # noqa: S608 (constants of this module, here and below)
 
 _SUMS = """
@@ -114,22 +127,33 @@ def has(connection: sqlite3.Connection, request_id: bytes, started_ns: int) -> b
 
 
 def find(connection: sqlite3.Connection, request_id: bytes, started_ns: int | None = None) -> RequestRow | None:
-    """A request by its id and start; by its id alone it is a walk over the whole index, for a person who asks."""
-    if started_ns is None:
-        row = connection.execute("SELECT * FROM requests WHERE request_id = ?", (request_id,)).fetchone()
-    else:
+    """A request by its id and start, or by its id alone, which tells the millisecond of the start."""
+    if started_ns is not None:
         wanted = (started_ns, request_id)
         row = connection.execute("SELECT * FROM requests WHERE (started_ns, request_id) = (?, ?)", wanted).fetchone()
+        return None if row is None else RequestRow(*row)
+    began_ns = min(moment_ns(request_id), _LATEST_NS)
+    row = connection.execute(SELECT_TIMED, (began_ns, began_ns + MILLISECOND_NS, request_id)).fetchone()
+    if row is None:
+        row = connection.execute(SELECT_RANDOM, (request_id,)).fetchone()
     return None if row is None else RequestRow(*row)
 
 
-def entered_since(connection: sqlite3.Connection, cursor: int, limit: int) -> tuple[list[RequestRow], int]:
-    """The latest requests that were entered behind a cursor, the last one first, and the cursor behind them.
+def entered_since(
+    connection: sqlite3.Connection, cursor: int, limit: int, within: Collection[int] | None = None
+) -> tuple[list[RequestRow], int]:
+    """The latest requests that were entered behind a cursor, the last one first, and the cursor behind them; of all workspaces,
+    or `within` those of these numbers, of which the last ENTERED_ROWS_MAX requests of all are looked at.
 
     In order of entry, because a request is entered at its end: by its start it would be missed.
     """
-    statement = "SELECT rowid, * FROM requests WHERE rowid > ? ORDER BY rowid DESC LIMIT ?"
-    rows = connection.execute(statement, (cursor, limit)).fetchall()
+    only, first = "", cursor
+    if within is not None:
+        only = f" AND workspace_id IN ({', '.join('?' * len(within))})"
+        (last,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM requests").fetchone()
+        first = max(cursor, last - ENTERED_ROWS_MAX)
+    statement = f"SELECT rowid, * FROM requests WHERE rowid > ?{only} ORDER BY rowid DESC LIMIT ?"  # noqa: S608
+    rows = connection.execute(statement, (first, *(within or ()), limit)).fetchall()
     return [RequestRow(*row[1:]) for row in rows], rows[0][0] if rows else cursor
 
 

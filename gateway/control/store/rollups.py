@@ -6,10 +6,13 @@ every sum here takes both.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
+
+import orjson
 
 TTFT_CLASSES: Final = 29
 ENDINGS: Final = ("succeeded", "client_gone", "limited", "client_error", "server_error", "broken")
@@ -71,8 +74,13 @@ def models(connection: sqlite3.Connection) -> set[str]:
 def series(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Series]:
     """The series with these numbers, in the order of DIMENSIONS."""
     wanted = set(numbers)
-    statement = "SELECT id, key_id, workspace_id, model, provider FROM rollup_series WHERE cube = ?"
-    return {row[0]: row[1:] for row in connection.execute(statement, (FULL,)) if row[0] in wanted}
+    statement = "SELECT json_group_array(json_array(id, key_id, workspace_id, model, provider)) FROM rollup_series WHERE cube = ?"
+    rows = orjson.loads(connection.execute(statement, (FULL,)).fetchone()[0])
+    return {
+        number: (key_id, workspace_id, model, provider)
+        for number, key_id, workspace_id, model, provider in rows
+        if number in wanted
+    }
 
 
 def append(connection: sqlite3.Connection, rows: Iterable[Sequence[int]]) -> None:
@@ -131,27 +139,32 @@ def note_filled(connection: sqlite3.Connection, down_to: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which requests to sum up: `only` those with these values of DIMENSIONS; by one of these, by none, or by `series`."""
+    """Which requests to sum up: `only` those with these values of DIMENSIONS; by one of these, by none, or by `series`.
+
+    `within` are the numbers of the only workspaces that may be looked into, None for all."""
 
     only: Mapping[str, int | str] = field(default_factory=dict)
     by: str | None = None
+    within: Collection[int] | None = None
 
     @property
     def cube(self) -> int:
         """The smallest one that tells apart what is asked for."""
         if self.by == "series":
             return FULL
-        wanted = set(self.only) | ({self.by} if self.by else set())
+        wanted = set(self.only) | ({self.by} if self.by else set()) | (set() if self.within is None else {"workspace_id"})
         return next(cube for cube, kept in CUBES.items() if wanted <= kept)
 
     @property
     def series(self) -> tuple[str, list[int | str]]:
         """A query of (id, what is grouped by), and its values."""
-        what = "id" if self.by == "series" else self.by or "NULL"
+        what = "id" if self.by == "series" else self.by or "0"
         wheres = ["cube = ?", *(f"{name} = ?" for name in self.only)]
+        if self.within is not None:
+            wheres.append(f"workspace_id IN ({', '.join('?' * len(self.within))})")
         return (
             f"SELECT id, {what} AS what FROM rollup_series WHERE {' AND '.join(wheres)}",  # noqa: S608
-            [self.cube, *self.only.values()],
+            [self.cube, *self.only.values(), *(self.within or ())],
         )
 
 
@@ -167,27 +180,53 @@ def sums(
 
     Edges are minutes since 1970 and whole buckets of the level; `groups` are the only ones, if they are given.
     """
-    minutes = LEVELS[level]
     chosen, values = choice.series
     if groups is not None:
         chosen += f" AND {choice.by} IN ({', '.join('?' * len(groups))})"
         values = [*values, *groups]
-    names, added = ", ".join(columns), ", ".join(f"sum({name})" for name in columns)
-    # One range of the primary key for each series and point: added up by SQLite, row by row in order.
-    places = ", ".join(f"({place}, {first}, {last})" for place, (first, last) in enumerate(pairwise(edges)))
+    asked = (connection, chosen, values, edges, columns)
+    found = _kept(*asked, level)
+    for what, place, line in _fresh(*asked):
+        so_far = found.get((what, place))
+        found[what, place] = line if so_far is None else [one + other for one, other in zip(so_far, line, strict=True)]
+    nobody = choice.by is None
+    return [(None if nobody else what, place, *line) for (what, place), line in found.items()]
+
+
+def _kept(
+    connection: sqlite3.Connection, chosen: str, values: list[int | str], edges: Sequence[int], columns: Sequence[str], level: str
+) -> dict[tuple[Any, int], list[int]]:
+    """The part of `sums` that was folded: (what is grouped by, place) -> sums."""
+    minutes = LEVELS[level]
+    added = ", ".join(f"sum({name})" for name in columns)
+    places = ", ".join(f"({place}, {first // minutes}, {last // minutes})" for place, (first, last) in enumerate(pairwise(edges)))
+    # A range of the primary key for each series and point, added up as it is read. Joined and grouped, all those rows would be
+    # sorted first, which takes twice the time; a subquery gives one value, so the sums are one. All of it is one row in the end:
+    # at each row a thread gives the interpreter away, and waits for it again where others are busy.
     statement = f"""
 WITH chosen AS MATERIALIZED ({chosen}),
-points(place, first, last) AS MATERIALIZED (VALUES {places}),
-found AS (
-    SELECT what, place, {names} FROM chosen CROSS JOIN points CROSS JOIN rollup_{level} AS kept
-    ON kept.series_id = chosen.id AND bucket >= first / {minutes} AND bucket < last / {minutes}
-    UNION ALL
-    SELECT what, place, {names} FROM rollup_fresh CROSS JOIN rollup_parents USING (series_id)
-    CROSS JOIN chosen ON chosen.id = parent_id CROSS JOIN points ON bucket >= first AND bucket < last
-)
-SELECT what, place, {added} FROM found GROUP BY 1, 2
+points(place, first, last) AS MATERIALIZED (VALUES {places})
+SELECT json_group_array(json_array(what, place, (
+    SELECT json_array({added}) FROM chosen CROSS JOIN rollup_{level} AS kept
+    ON kept.series_id = chosen.id AND bucket >= first AND bucket < last WHERE chosen.what = grouped.what
+))) FROM (SELECT DISTINCT what FROM chosen) AS grouped CROSS JOIN points
 """  # noqa: S608 (names and numbers of ours; every value is a parameter)
-    return connection.execute(statement, values).fetchall()
+    rows = orjson.loads(connection.execute(statement, values).fetchone()[0])
+    return {(what, place): line for what, place, line in rows if line[0] is not None}
+
+
+def _fresh(
+    connection: sqlite3.Connection, chosen: str, values: list[int | str], edges: Sequence[int], columns: Sequence[str]
+) -> Iterator[tuple[Any, int, list[int]]]:
+    """The part that was not: (what is grouped by, place, sums), several times the same."""
+    added = ", ".join(f"sum({name})" for name in columns)
+    statement = f"""
+WITH chosen AS MATERIALIZED ({chosen})
+SELECT what, bucket, {added} FROM rollup_fresh CROSS JOIN rollup_parents USING (series_id)
+CROSS JOIN chosen ON chosen.id = parent_id WHERE bucket >= ? AND bucket < ? GROUP BY 1, 2
+"""  # noqa: S608
+    for what, minute, *line in connection.execute(statement, [*values, edges[0], edges[-1]]):
+        yield what, bisect_right(edges, minute) - 1, line
 
 
 def _restricted(series: Series, kept: frozenset[str]) -> Series:

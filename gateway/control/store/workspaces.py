@@ -1,12 +1,14 @@
 """Rows of workspaces, their members, and their places on plans."""
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A workspace. `billing` is `open` or `prepaid`; `plan` is what a key gets that asks for none."""
+    """A workspace. `billing` is `open` or `prepaid`; `plan` is what a key gets that asks for none; `time_zone` is where its
+    people keep their books."""
 
     id: int
     public_id: str
@@ -15,6 +17,7 @@ class WorkspaceRecord:
     plan: str | None
     created_at_s: int
     archived_at_s: int | None
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class PlanInstance:
     created_at_s: int
 
 
-_SELECT = "SELECT id, public_id, name, billing, plan, created_at_s, archived_at_s FROM workspaces"
+_SELECT = "SELECT id, public_id, name, billing, plan, created_at_s, archived_at_s, time_zone FROM workspaces"
 _SELECT_MEMBERS = "SELECT id, public_id, workspace_id, name, email, role, added_at_s FROM members"
 _SELECT_INSTANCES = "SELECT id, workspace_id, plan, created_at_s FROM plan_instances"
 
@@ -68,17 +71,20 @@ def numbered(connection: sqlite3.Connection, workspace_id: int) -> WorkspaceReco
     return _one(connection, "id = ?", workspace_id)
 
 
-def page(connection: sqlite3.Connection, after_id: int = 0, limit: int = -1) -> list[WorkspaceRecord]:
-    """Workspaces in order of making, archived ones too; a negative limit means all."""
-    rows = connection.execute(f"{_SELECT} WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
+def page(
+    connection: sqlite3.Connection, after_id: int = 0, limit: int = -1, within: Collection[int] | None = None
+) -> list[WorkspaceRecord]:
+    """Workspaces in order of making, archived ones too; a negative limit means all, `within` are the only ones."""
+    only = "" if within is None else f" AND id IN ({', '.join('?' * len(within))})"
+    rows = connection.execute(f"{_SELECT} WHERE id > ?{only} ORDER BY id LIMIT ?", (after_id, *(within or ()), limit))
     return [WorkspaceRecord(*row) for row in rows]
 
 
 def change(connection: sqlite3.Connection, workspace: WorkspaceRecord) -> None:
-    """Stores the name, billing, plan and date of archiving of a record."""
+    """Stores the name, billing, plan, date of archiving and time zone of a record."""
     connection.execute(
-        "UPDATE workspaces SET name = ?, billing = ?, plan = ?, archived_at_s = ? WHERE id = ?",
-        (workspace.name, workspace.billing, workspace.plan, workspace.archived_at_s, workspace.id),
+        "UPDATE workspaces SET name = ?, billing = ?, plan = ?, archived_at_s = ?, time_zone = ? WHERE id = ?",
+        (workspace.name, workspace.billing, workspace.plan, workspace.archived_at_s, workspace.time_zone, workspace.id),
     )
 
 
@@ -116,6 +122,11 @@ def members(connection: sqlite3.Connection, workspace_id: int, after_id: int = 0
         f"{_SELECT_MEMBERS} WHERE workspace_id = ? AND id > ? ORDER BY id LIMIT ?", (workspace_id, after_id, limit)
     )
     return [MemberRecord(*row) for row in rows]
+
+
+def roles_of(connection: sqlite3.Connection, email: str) -> dict[int, str]:
+    """Number of each workspace that has a member with this address -> the member's role there."""
+    return dict(connection.execute("SELECT workspace_id, role FROM members WHERE email = ?", (email,)))
 
 
 def change_role(connection: sqlite3.Connection, member_id: int, role: str) -> None:

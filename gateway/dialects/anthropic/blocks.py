@@ -108,7 +108,7 @@ def _read_image(block: Wire, place: str) -> Block:
     source = _read_source(block, place)
     if source is None:
         return Opaque("image", block, place)
-    return Image(source, cache_of(block), rest(block, "type", "source", "cache_control"))
+    return Image(source, cache_of(block), extras=rest(block, "type", "source", "cache_control"))
 
 
 def _read_document(block: Wire, place: str) -> Block:

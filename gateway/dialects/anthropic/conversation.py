@@ -188,8 +188,14 @@ def _write_options(body: Wire, conversation: Conversation, profile: Profile, los
     _write_sampling(body, conversation, profile, losses)
     if conversation.user and profile.user:
         body["metadata"] = {"user_id": conversation.user[:USER_CHARS_MAX]}
+    elif conversation.user:
+        losses.drop("user")
     if conversation.service_tier and profile.service_tier:
         body["service_tier"] = "standard_only" if conversation.service_tier == "standard" else "auto"
+    elif conversation.service_tier:
+        losses.drop("service_tier")
+    losses.drop_said("verbosity", conversation.verbosity)
+    losses.drop_said("cache_key", conversation.cache_key)
     if conversation.cache and not profile.cache_marks:
         losses.drop("cache")
     elif conversation.cache or (profile.cache_automatic and not _has_marks(conversation)):
@@ -229,7 +235,7 @@ def _write_turns(conversation: Conversation, profile: Profile, names: Names, los
     for turn in conversation.turns:
         losses.judge_all("messages", turn.extras)
         role = "assistant" if turn.role == "assistant" else "user"
-        carried = losses.carry(turn.blocks, marks=profile.cache_marks)
+        carried = losses.carry(turn.blocks, marks=profile.cache_marks, details=False)
         if turn.role == "system":
             carried = [Text(reminder(block.text), block.cache) for block in losses.words_of(carried)]
         content = [_write_block(block, names, losses) for block in carried if _travels(block, losses)]

@@ -2,7 +2,9 @@
 
 Owns the order of Anthropic's events and their frames. Reading holds no block: a delta is decoded by a typed pass that skips all
 but its one text, everything else by the general parser. It stands what a sloppy upstream does (a second `message_start`, a delta
-of another kind than its block, an input that comes whole with the block's start), because nothing of it may reach a client.
+of another kind than its block, an input that comes whole with the block's start, one that is no object), because nothing of it
+may reach a client. An input that begins as an object is passed on as it comes; another one is held back and mended by
+`arguments.read`, as every other upstream's.
 Writing computes the beginning of a frame once for a block and puts each text between two constants.
 
 Measured per delta: reading 1.3 us with its framing, writing 0.25 us.
@@ -27,7 +29,6 @@ from gateway.dialects.events import (
     Ended,
     Event,
     ExtraDelta,
-    Failed,
     InputDelta,
     Ping,
     SignatureDelta,
@@ -35,9 +36,9 @@ from gateway.dialects.events import (
     TextDelta,
     ThinkingDelta,
 )
-from gateway.dialects.payloads import Payloads, parse
-
-TRUNCATED = "The upstream's answer ended before it was complete."
+from gateway.dialects.openai_chat import arguments
+from gateway.dialects.payloads import parse
+from gateway.dialects.reading import GARBLED, TRUNCATED, Reading
 
 _DELTA = b'{"type":"content_block_delta"'
 
@@ -65,40 +66,22 @@ _BLOCK_OF: dict[str, str] = {
 }
 
 
-class Reader:
+class Reader(Reading):
     """One stream from an upstream."""
 
     def __init__(self, tool_names: ToolNames) -> None:
+        super().__init__()
         self._tool_names = tool_names
-        self._payloads = Payloads()
         self._spent = Spent(Usage())
         self._open = ""  # the kind of the block that is open
         self._whole_input: dict[str, object] = {}  # a tool's input that came with its block's start
+        self._is_object = False  # the open tool's input began as an object
+        self._odd: list[str] = []  # the pieces of one that did not
         self._started = False
         self._stop: Ended | None = None
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that are complete with these bytes."""
-        events: list[Event] = []
-        if self._over:
-            return events
-        try:
-            for payload in self._payloads.feed(data):
-                self._take(payload, events)
-        except sse.OverlongEvent:
-            self._fail(Fault(FaultKind.GARBLED, message.GARBLED), events)
-        return events
-
-    def end(self) -> list[Event]:
-        """The end of the bytes. A missing `message_stop` is forgiven, a missing reason to stop is not."""
-        events: list[Event] = []
-        if not self._over:
-            if self._stop is not None:
-                self._close(events)
-            else:
-                self._fail(Fault(FaultKind.TRUNCATED, TRUNCATED), events)
-        return events
+    def _has_stopped(self) -> bool:
+        return self._stop is not None
 
     def _take(self, payload: bytes, events: list[Event]) -> None:
         if payload.startswith(_DELTA):
@@ -111,9 +94,7 @@ class Reader:
                 if kind == "text_delta" and self._open == "text":
                     events.append(TextDelta(delta.text))
                 elif kind == "input_json_delta" and self._open == "tool_use":
-                    if delta.partial_json:
-                        self._whole_input = {}
-                        events.append(InputDelta(delta.partial_json))
+                    self._take_input(delta.partial_json, events)
                 elif kind == "thinking_delta" and self._open == "thinking":
                     events.append(ThinkingDelta(delta.thinking))
                 else:
@@ -135,7 +116,7 @@ class Reader:
                     self._begin_message({}, events)
                 taker(self, document, events)
         except (ValueError, Fault):
-            self._fail(Fault(FaultKind.GARBLED, message.GARBLED), events)
+            self._fail(Fault(FaultKind.GARBLED, GARBLED), events)
 
     def _take_start(self, document: Wire, events: list[Event]) -> None:
         told = document.get("message")
@@ -153,8 +134,7 @@ class Reader:
     def _take_block(self, document: Wire, events: list[Event]) -> None:
         self._end_block(events)
         content = document.get("content_block")
-        if isinstance(content, dict) and content.get("type") == "tool_use" and not isinstance(content.get("input"), dict):
-            content["input"] = {}
+        message.mend_input(content)
         if isinstance(content, dict) and content.get("type") == "thinking":
             content.setdefault("signature", "")
         self._begin(message.renamed(blocks.read_one(content, "content_block"), self._tool_names), events)
@@ -201,10 +181,20 @@ class Reader:
         elif kind == "signature_delta":
             events.append(SignatureDelta(message.text_of(delta, "signature")))
         elif kind == "input_json_delta":
-            self._whole_input = {}
-            events.append(InputDelta(message.text_of(delta, "partial_json")))
+            self._take_input(message.text_of(delta, "partial_json"), events)
         else:
             events.append(ExtraDelta(kind, delta))
+
+    def _take_input(self, piece: str, events: list[Event]) -> None:
+        """A piece of the open tool's input, which counts for more than what came with the block's start."""
+        if not piece:
+            return
+        self._whole_input = {}
+        if self._is_object or (not self._odd and piece.startswith("{")):
+            self._is_object = True
+            events.append(InputDelta(piece))
+        else:
+            self._odd.append(piece)
 
     def _take_block_end(self, document: Wire, events: list[Event]) -> None:
         self._end_block(events)
@@ -212,9 +202,14 @@ class Reader:
     def _end_block(self, events: list[Event]) -> None:
         if not self._open:
             return
-        if self._whole_input:
-            events.append(InputDelta(orjson.dumps(self._whole_input).decode()))
-            self._whole_input = {}
+        if self._odd:
+            self._whole_input = arguments.read("".join(self._odd))
+            self._odd = []
+            events.append(InputDelta(arguments.write(self._whole_input)))
+        elif self._whole_input:
+            events.append(InputDelta(arguments.write(self._whole_input)))
+        self._whole_input = {}
+        self._is_object = False
         self._open = ""
         events.append(BlockEnded())
 
@@ -244,10 +239,6 @@ class Reader:
         self._end_block(events)
         self._over = True
         events += (self._stop, Closed())
-
-    def _fail(self, why: Fault, events: list[Event]) -> None:
-        self._over = True
-        events.append(Failed(why))
 
 
 _TAKERS: dict[str, Callable[[Reader, Wire, list[Event]], None]] = {

@@ -1,16 +1,14 @@
 """A fault in Anthropic's words: as an answer, or as the event that ends a stream; and an upstream's error read back.
 
-Owns the mapping of fault kinds to `error.type` and the headers that clients decide by. Refuses to know why something failed: the
-fault carries its text. Only a prompt that is too long is said in Anthropic's own words wherever it comes from, because clients
-shorten the conversation when they read them.
-
-SDKs look at `x-should-retry` first, then at the status, then wait for `retry-after` seconds. Our own failures always carry
-`retry-after`, so that a fleet of clients does not come back in the same instant.
+Owns the mapping of fault kinds to `error.type`. Refuses to know why something failed: the fault carries its text. Only a prompt
+that is too long is said in Anthropic's own words wherever it comes from, because clients shorten the conversation when they read
+them.
 """
 
 import orjson
 
 from gateway.core.faults import Fault, FaultKind
+from gateway.dialects.fault_headers import Headers, headers_of
 from gateway.dialects.sse import frame as sse_frame
 from gateway.dialects.upstream_error import OVERFLOW, fault_of, overflow_of
 
@@ -43,6 +41,7 @@ STATUSES: dict[str, int] = {
     "billing_error": 402,
     "permission_error": 403,
     "not_found_error": 404,
+    "conflict_error": 409,
     "request_too_large": 413,
     "rate_limit_error": 429,
     "api_error": 500,
@@ -50,37 +49,18 @@ STATUSES: dict[str, int] = {
     "overloaded_error": 529,
 }
 
-RETRY_AFTER_DEFAULT_S = 1
 SERVER_ERROR = 500
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
     """The whole answer: status, headers (names in lower case), body. `request_id` stands in the header and in the body."""
     body = _envelope(fault, request_id)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"request-id", request_id.encode("ascii")),
-        (b"x-should-retry", b"true" if _worth_retrying(fault) else b"false"),
-    ]
-    retry_after_s = fault.retry_after_s
-    if retry_after_s is None and fault.status >= SERVER_ERROR:
-        retry_after_s = RETRY_AFTER_DEFAULT_S
-    if retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % retry_after_s))
-    return fault.status, headers, body
+    return fault.status, headers_of(fault, body, b"request-id", request_id), body
 
 
 def frame(fault: Fault, request_id: str) -> bytes:
     """The `error` event that ends a stream which has begun; its status was 200 and stays so."""
     return sse_frame(b"error", _envelope(fault, request_id))
-
-
-def _worth_retrying(fault: Fault) -> bool:
-    # A limit that no waiting ends names no time; retrying would only repeat the refusal.
-    return fault.traits.retryable and not (fault.kind is FaultKind.LIMITED and fault.retry_after_s is None)
 
 
 def _envelope(fault: Fault, request_id: str) -> bytes:
@@ -108,5 +88,6 @@ def read_error(status: int, document: object) -> Fault:
     kind, message = error.get("type"), error.get("message")
     if not status:
         status = STATUSES.get(kind, SERVER_ERROR) if isinstance(kind, str) else SERVER_ERROR
-    code = "billing_error" if kind == "billing_error" else ""
-    return fault_of(status, message if isinstance(message, str) else "", code=code)
+    details = error.get("details")
+    code = "billing_error" if kind == "billing_error" else details.get("error_code") if isinstance(details, dict) else ""
+    return fault_of(status, message if isinstance(message, str) else "", code=code if isinstance(code, str) else "")

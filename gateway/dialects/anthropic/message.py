@@ -13,11 +13,13 @@ from gateway.core.usage import Usage, whole
 from gateway.dialects.anthropic import blocks
 from gateway.dialects.anthropic.blocks import Wire, rest
 from gateway.dialects.anthropic.fault import read_error
-from gateway.dialects.anthropic.reply import Missing, read_usage
+from gateway.dialects.anthropic.reply import Missing, add_usage
 from gateway.dialects.codec import ToolNames
-from gateway.dialects.conversation import Block, Conversation, Opaque, Reply, Spent, Text, Thinking, ToolUse
+from gateway.dialects.conversation import Block, Conversation, Opaque, Refusal, Reply, Spent, Text, Thinking, ToolUse
+from gateway.dialects.openai_chat import arguments
+from gateway.dialects.payloads import parse
+from gateway.dialects.reading import GARBLED
 
-GARBLED = "The upstream's answer cannot be read."
 _USAGE_KNOWN = (
     *("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"),
     "output_tokens_details",
@@ -29,13 +31,15 @@ _PREFIX = re.compile(r"^(?:chatcmpl|resp|msg|gen|cmpl)[-_]")
 def read(body: bytes, tool_names: ToolNames) -> Reply:
     """The body of an answer that was not streamed. Raises Fault: GARBLED, or what an error in its place says."""
     try:
-        message = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        message = parse(body)
+    except ValueError:
         message = None
     if isinstance(message, dict) and message.get("type") == "error":
         raise read_error(0, message)
     if not isinstance(message, dict) or not isinstance(message.get("content"), list):
         raise Fault(FaultKind.GARBLED, GARBLED)
+    for block in message["content"]:
+        mend_input(block)
     try:
         content = blocks.read(message["content"], "content")
     except Fault:
@@ -56,6 +60,13 @@ def read(body: bytes, tool_names: ToolNames) -> Reply:
     )
 
 
+def mend_input(block: object) -> None:
+    """Makes the input of a tool_use block an object. A model wrote it, so an answer is not lost for what it is instead."""
+    if isinstance(block, dict) and block.get("type") == "tool_use" and not isinstance(block.get("input"), dict):
+        told = block.get("input")
+        block["input"] = arguments.read(told if isinstance(told, str) else orjson.dumps(told).decode())
+
+
 def renamed(block: Block, tool_names: ToolNames) -> Block:
     """The block with the name of a tool as the client knows it."""
     if isinstance(block, ToolUse) and block.name in tool_names:
@@ -70,24 +81,13 @@ def text_of(wire: Wire, name: str) -> str:
 
 
 def tell(spent: Spent, usage: object) -> None:
-    """Enters what a `usage` object tells. Figures are cumulative: the last one counts, and one that is missing or null keeps the
-    one before."""
+    """Enters what a `usage` object tells; the last one counts."""
     if not isinstance(usage, dict):
         return
-    told, missing = read_usage(usage)
-    known = spent.usage
+    missing = add_usage(spent.usage, usage)
     if whole(usage.get("input_tokens")) is not None:
-        known.input_tokens = told.input_tokens
         spent.input_reported = Missing.INPUT not in missing
-    if whole(usage.get("cache_read_input_tokens")) is not None:
-        known.cache_read_tokens = told.cache_read_tokens
-    written = told.cache_write_5m_tokens + told.cache_write_1h_tokens
-    before = known.cache_write_5m_tokens + known.cache_write_1h_tokens
-    if written != before and whole(usage.get("cache_creation_input_tokens")) is not None:
-        known.cache_write_5m_tokens = told.cache_write_5m_tokens
-        known.cache_write_1h_tokens = told.cache_write_1h_tokens
     if Missing.OUTPUT not in missing:
-        known.output_tokens = told.output_tokens
         spent.output_reported = True
     details = usage.get("output_tokens_details")
     if isinstance(details, dict):
@@ -128,7 +128,7 @@ def write_block(block: Block) -> Wire | None:
     wire = blocks.write(block)
     if isinstance(block, ToolUse):
         wire["caller"] = {"type": "direct"}
-    elif isinstance(block, Text):
+    elif isinstance(block, (Text, Refusal)):
         wire["citations"] = None
     elif isinstance(block, Thinking) and not block.text and not block.signature:
         return None

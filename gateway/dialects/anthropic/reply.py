@@ -157,6 +157,24 @@ def read_usage(usage: object) -> tuple[Usage, Missing]:
     return Usage(input_tokens or 0, read_tokens, written_5m, written_1h, output_tokens or 0), missing
 
 
+def add_usage(usage: Usage, reported: dict[str, object]) -> Missing:
+    """Enters a `usage` object of a stream. Figures are cumulative: the last one counts, and one that is missing or null keeps the
+    one before. Tells what it said nothing of, or nothing that can be believed."""
+    told, missing = read_usage(reported)
+    if whole(reported.get("input_tokens")) is not None:
+        usage.input_tokens = told.input_tokens
+    if whole(reported.get("cache_read_input_tokens")) is not None:
+        usage.cache_read_tokens = told.cache_read_tokens
+    written = told.cache_write_5m_tokens + told.cache_write_1h_tokens
+    known = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+    if written != known and whole(reported.get("cache_creation_input_tokens")) is not None:
+        usage.cache_write_5m_tokens = told.cache_write_5m_tokens
+        usage.cache_write_1h_tokens = told.cache_write_1h_tokens
+    if Missing.OUTPUT not in missing:
+        usage.output_tokens = told.output_tokens
+    return missing
+
+
 def _optional(value: object) -> tuple[int, bool]:
     """A figure that may be absent, and whether it was absent or a figure."""
     figure = whole(value)

@@ -83,12 +83,13 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def check(body: bytes, *, version: str, betas: frozenset[str], count_tokens: bool = False) -> Request:
-    """A Messages or count_tokens body as a Request. `version` and `betas` are the checked header and its lower-case values.
+def check(body: bytes, *, version: str, betas: frozenset[str], count_tokens: bool = False, shape: bytes | None = None) -> Request:
+    """A Messages or count_tokens body as a Request. `version` and `betas` are the checked header and its lower-case values,
+    `shape` the body's outline, if it is to be read by that.
 
     Raises Fault of kind INVALID with the upstream's text.
     """
-    document, found = read(body)
+    document, found = read(body, shape)
     max_tokens = 0 if count_tokens else _check_max_tokens(document)
     breakpoints = turns.check(document, count_tokens=count_tokens, strict_documents=version == "2026-10-21")
     model = document.get("model")
@@ -112,10 +113,10 @@ def check(body: bytes, *, version: str, betas: frozenset[str], count_tokens: boo
     return Request(model, span_of(found, "model"), stream, max_tokens, document)
 
 
-def read(body: bytes) -> tuple[dict[str, object], Found]:
+def read(body: bytes, shape: bytes | None = None) -> tuple[dict[str, object], Found]:
     """The parsed body and the spans of its top-level values; a Fault when it cannot be one request to everyone who reads it."""
     try:
-        return read_object(body)
+        return read_object(body, shape)
     except NotAnObject:
         raise invalid(DICTIONARY) from None
     except Unreadable as unreadable:

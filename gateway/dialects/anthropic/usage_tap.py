@@ -17,7 +17,7 @@ import orjson
 
 from gateway.core.usage import Usage, whole
 from gateway.dialects import sse
-from gateway.dialects.anthropic.reply import Missing, read_usage
+from gateway.dialects.anthropic.reply import Missing, add_usage, read_usage
 
 # An event carries a few words, rarely a search result of some 100 kB.
 HELD_BYTES_MAX = 1024 * 1024
@@ -177,23 +177,12 @@ class UsageTap:
             self._read_delta(event.get("usage"))
 
     def _read_delta(self, reported: object) -> None:
-        # Cumulative, so the last one counts; a part that is null or missing keeps what message_start said.
         if not isinstance(reported, dict):
             return
-        told, missing = read_usage(reported)
-        usage = self.usage
+        missing = add_usage(self.usage, reported)
         if whole(reported.get("input_tokens")) is not None:
-            usage.input_tokens = told.input_tokens
             self.input_reported = Missing.INPUT not in missing
-        if whole(reported.get("cache_read_input_tokens")) is not None:
-            usage.cache_read_tokens = told.cache_read_tokens
-        written = told.cache_write_5m_tokens + told.cache_write_1h_tokens
-        known = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
-        if written != known and whole(reported.get("cache_creation_input_tokens")) is not None:
-            usage.cache_write_5m_tokens = told.cache_write_5m_tokens
-            usage.cache_write_1h_tokens = told.cache_write_1h_tokens
         if Missing.OUTPUT not in missing:
-            usage.output_tokens = told.output_tokens
             self.output_reported = True
 
 

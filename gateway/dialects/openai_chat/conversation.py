@@ -36,6 +36,7 @@ _KNOWN = frozenset(
         "messages",
         "model",
         "parallel_tool_calls",
+        "prompt_cache_key",
         "reasoning",
         "reasoning_effort",
         "response_format",
@@ -51,6 +52,7 @@ _KNOWN = frozenset(
         "top_k",
         "top_p",
         "user",
+        "verbosity",
     }
 )
 
@@ -89,6 +91,8 @@ def read(document: Wire, losses: Losses) -> Conversation:
         user=_read_user(document, extras),
         service_tier={"auto": "auto", "default": "standard"}.get(str(tier), ""),
         cache="5m" if isinstance(document.get("cache_control"), dict) else "",
+        cache_key=_word(document, "prompt_cache_key"),
+        verbosity=_word(document, "verbosity"),
         extras=extras,
         asked=document,
     )
@@ -99,6 +103,11 @@ def _typed(document: Wire, name: str, expected: type) -> object:
     if value is not None and type(value) is not expected:
         raise mistyped(name, expected)
     return value
+
+
+def _word(document: Wire, name: str) -> str:
+    value = _typed(document, name, str)
+    return value if isinstance(value, str) else ""
 
 
 def _number(document: Wire, name: str) -> float | None:
@@ -243,7 +252,8 @@ def _write_format(body: Wire, conversation: Conversation, profile: Profile, loss
     if form.kind == "json_object":
         body["response_format"] = {"type": "json_object"}
         return
-    about: Wire = {"name": form.name or FORMAT_NAME, "schema": form.schema, "strict": is_strict(form.schema)}
+    strict = is_strict(form.schema) if form.strict is None else form.strict
+    about: Wire = {"name": form.name or FORMAT_NAME, "schema": form.schema, "strict": strict}
     if form.description:
         about["description"] = form.description
     body["response_format"] = {"type": "json_schema", "json_schema": about}
@@ -301,3 +311,11 @@ def _write_options(body: Wire, conversation: Conversation, profile: Profile, los
         losses.drop("service_tier")
     if conversation.cache:
         losses.drop("cache")
+    if conversation.cache_key and profile.cache_key:
+        body["prompt_cache_key"] = conversation.cache_key
+    else:
+        losses.drop_said("cache_key", conversation.cache_key)
+    if conversation.verbosity and profile.verbosity:
+        body["verbosity"] = conversation.verbosity
+    else:
+        losses.drop_said("verbosity", conversation.verbosity)

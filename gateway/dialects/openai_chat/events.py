@@ -15,7 +15,7 @@ import orjson
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.usage import Usage
-from gateway.dialects import freeform, sse
+from gateway.dialects import freeform
 from gateway.dialects.codec import ToolNames
 from gateway.dialects.conversation import Block, Conversation, RedactedThinking, Refusal, Spent, Text, Thinking, ToolUse
 from gateway.dialects.events import (
@@ -24,7 +24,6 @@ from gateway.dialects.events import (
     Closed,
     Ended,
     Event,
-    Failed,
     InputDelta,
     Ping,
     SignatureDelta,
@@ -36,9 +35,7 @@ from gateway.dialects.openai_chat import chunk as chunks
 from gateway.dialects.openai_chat import fault, message, reasoning, usage
 from gateway.dialects.openai_chat.calls import Call, Calls
 from gateway.dialects.openai_chat.chunk import Chunk, Delta, Function
-from gateway.dialects.payloads import Payloads
-
-TRUNCATED = "The upstream's answer ended before it was complete."
+from gateway.dialects.reading import GARBLED, TRUNCATED, Reading
 
 _DONE = b"[DONE]"
 _TEXT, _THINKING, _REFUSAL = "text", "thinking", "refusal"
@@ -49,12 +46,12 @@ _BLOCKS: dict[str, Callable[[], Block]] = {
 }
 
 
-class Reader:
+class Reader(Reading):
     """One stream from an upstream."""
 
     def __init__(self, tool_names: ToolNames) -> None:
+        super().__init__()
         self._tool_names = tool_names
-        self._payloads = Payloads()
         self._calls = Calls(self._begin_call)
         self._open = ""  # the kind of the open block that is no call
         self._grown = False  # the open thoughts have words
@@ -64,29 +61,9 @@ class Reader:
         self._started = False
         self._finish: str | None = None
         self._usage: object = None
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that are complete with these bytes."""
-        events: list[Event] = []
-        if self._over:
-            return events
-        try:
-            for payload in self._payloads.feed(data):
-                self._take(payload, events)
-        except sse.OverlongEvent:
-            self._fail(Fault(FaultKind.GARBLED, message.GARBLED), events)
-        return events
-
-    def end(self) -> list[Event]:
-        """The end of the bytes. A missing `[DONE]` is forgiven where there was a reason to stop."""
-        events: list[Event] = []
-        if not self._over:
-            if self._finish is not None:
-                self._close(events)
-            else:
-                self._fail(Fault(FaultKind.TRUNCATED, TRUNCATED), events)
-        return events
+    def _has_stopped(self) -> bool:
+        return self._finish is not None
 
     def _take(self, payload: bytes, events: list[Event]) -> None:
         if self._over or not payload:
@@ -97,7 +74,7 @@ class Reader:
         try:
             chunk = chunks.read(payload)
         except ValueError:
-            self._fail(Fault(FaultKind.GARBLED, message.GARBLED), events)
+            self._fail(Fault(FaultKind.GARBLED, GARBLED), events)
             return
         if chunk.error is not None:
             self._fail(fault.read_error(0, {"error": chunk.error}), events)
@@ -209,10 +186,6 @@ class Reader:
         spent = Spent(Usage())
         usage.tell(spent, self._usage)
         events += (Ended(message.stop_of(self._finish, called=self._calls.any), spent), Closed())
-
-    def _fail(self, why: Fault, events: list[Event]) -> None:
-        self._over = True
-        events.append(Failed(why))
 
 
 _PING = b": ping\n\n"

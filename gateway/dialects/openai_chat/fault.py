@@ -1,12 +1,12 @@
 """A fault in OpenAI's words: as an answer, or as the data line that ends a stream; and an upstream's error read back.
 
-Owns the mapping of fault kinds to `type` and `code`, and the headers that clients decide by. Refuses to know why something
-failed: the fault carries its text. SDKs look at `x-should-retry` first, then at the status, then wait for `retry-after` seconds.
+Owns the mapping of fault kinds to `type` and `code`. Refuses to know why something failed: the fault carries its text.
 """
 
 import orjson
 
 from gateway.core.faults import Fault, FaultKind
+from gateway.dialects.fault_headers import Headers, headers_of
 from gateway.dialects.upstream_error import NO_MODEL, fault_of
 
 # Type and code. Only the codes of the client's faults are looked at by programs.
@@ -30,15 +30,17 @@ WORDS: dict[FaultKind, tuple[str, str | None]] = {
     FaultKind.FAILED: ("server_error", "provider_request_failed"),
 }
 
-RETRY_AFTER_DEFAULT_S = 1
 SERVER_ERROR = 500
 # The status that each type and code comes with, for an error in mid-stream, which has none.
-_STATUSES: dict[str, int] = {
+STATUSES: dict[str, int] = {
     "invalid_request_error": 400,
     "invalid_prompt": 400,
     "context_length_exceeded": 400,
     "authentication_error": 401,
     "invalid_api_key": 401,
+    "permission_error": 403,
+    "model_not_found": 404,
+    "not_found_error": 404,
     "insufficient_quota": 429,
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
@@ -46,27 +48,15 @@ _STATUSES: dict[str, int] = {
     "requests": 429,
     "server_error": 500,
     "server_is_overloaded": 503,
+    "slow_down": 503,
     "overloaded_error": 503,
 }
-
-Headers = list[tuple[bytes, bytes]]
 
 
 def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
     """The whole answer: status, headers (names in lower case), body. `request_id` stands in the header."""
     body = envelope(fault)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-request-id", request_id.encode("ascii")),
-        (b"x-should-retry", b"true" if fault.traits.retryable else b"false"),
-    ]
-    retry_after_s = fault.retry_after_s
-    if retry_after_s is None and fault.status >= SERVER_ERROR:
-        retry_after_s = RETRY_AFTER_DEFAULT_S
-    if retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % retry_after_s))
-    return fault.status, headers, body
+    return fault.status, headers_of(fault, body, b"x-request-id", request_id), body
 
 
 def frame(fault: Fault) -> bytes:
@@ -106,7 +96,7 @@ def read_error(status: int, document: object) -> Fault:
         error = document if isinstance(document, dict) else {}
     message, kind, code, param = (error.get(name) for name in ("message", "type", "code", "param"))
     if not status:
-        known = (_STATUSES.get(word) for word in (code, kind) if isinstance(word, str))
+        known = (STATUSES.get(word) for word in (code, kind) if isinstance(word, str))
         status = code if type(code) is int and 400 <= code < 600 else next(filter(None, known), SERVER_ERROR)
     return fault_of(
         status,

@@ -14,10 +14,11 @@ from gateway.dialects.codec import ToolNames
 from gateway.dialects.conversation import Conversation, Reply, Spent, Tool, ToolUse
 from gateway.dialects.openai_chat import arguments, assistant, reasoning, usage
 from gateway.dialects.openai_chat.fault import read_error
+from gateway.dialects.payloads import parse
+from gateway.dialects.reading import GARBLED
 
 Wire = dict[str, object]
 
-GARBLED = "The upstream's answer cannot be read."
 STOPS: dict[str, str] = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -48,8 +49,8 @@ def stop_of(finish: object, *, called: bool) -> str:
 def read(body: bytes, tool_names: ToolNames) -> Reply:
     """The body of an answer that was not streamed. Raises Fault: GARBLED, or what an error in its place says."""
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = parse(body)
+    except ValueError:
         document = None
     if isinstance(document, dict) and document.get("error"):
         raise read_error(0, document)

@@ -68,15 +68,18 @@ def _read_image(part: Wire, extras: Wire, place: str) -> Block:
     url = image.get("url")
     if not isinstance(url, str):
         raise misfit(f"{place}.image_url", image, "url", str)
-    extras |= {key: value for key, value in image.items() if key != "url" and value is not None}
+    detail = image.get("detail")
+    detail = detail if isinstance(detail, str) else ""
+    known = ("url", "detail") if detail else ("url",)
+    extras |= {key: value for key, value in image.items() if key not in known and value is not None}
     where = f"{place}.image_url.url"
     if url.lower().startswith(("https://", "http://")):
-        return Image(Source("url", url, place=where), _cache_of(part), extras)
+        return Image(Source("url", url, place=where), _cache_of(part), detail, extras)
     data = split_data_url(url)
     if data is None:
         raise invalid(where, "it must be an http, https or data URL")
     source = Source("base64", data[1], media_type_of(data[1], data[0]), place=where)
-    return Image(source, _cache_of(part), extras)
+    return Image(source, _cache_of(part), detail, extras)
 
 
 def _read_file(part: Wire, extras: Wire, place: str) -> Block:
@@ -95,7 +98,7 @@ def _read_file(part: Wire, extras: Wire, place: str) -> Block:
     media_type, data = split_data_url(content) or (PDF, content)
     media_type = media_type_of(data, media_type)
     if media_type in MEDIA_TYPES:
-        return Image(Source("base64", data, media_type, place=where), _cache_of(part), extras)
+        return Image(Source("base64", data, media_type, place=where), _cache_of(part), extras=extras)
     source = Source("base64", data, media_type, place=where)
     if media_type.startswith("text/") or media_type == "application/json":
         try:
@@ -129,10 +132,11 @@ def _write_image(block: Image, profile: Profile, losses: Losses) -> Wire:
     source = block.source
     if not profile.images:
         raise losses.refuse("messages.content", "could not process image: the model asked for takes none", source.place)
+    detail = {"detail": block.detail} if block.detail else {}
     if source.kind == "base64":
-        return {"type": "image_url", "image_url": {"url": f"data:{source.media_type};base64,{source.data}"}}
+        return {"type": "image_url", "image_url": {"url": f"data:{source.media_type};base64,{source.data}", **detail}}
     if source.kind == "url" and profile.image_urls:
-        return {"type": "image_url", "image_url": {"url": source.data}}
+        return {"type": "image_url", "image_url": {"url": source.data, **detail}}
     raise losses.refuse("messages.content", "an image must be sent as base64 to the model asked for", source.place)
 
 

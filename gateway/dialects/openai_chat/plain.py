@@ -12,9 +12,9 @@ from gateway.dialects.request import Request
 COMPLETION_TOKENS_DEFAULT = 16
 
 
-def check_completion(body: bytes) -> Request:
-    """A body for /v1/completions. Raises Fault of kind INVALID."""
-    asked = _read(body, "prompt")
+def check_completion(body: bytes, shape: bytes | None = None) -> Request:
+    """A body for /v1/completions. `shape` is its outline, if it is to be read by that. Raises Fault of kind INVALID."""
+    asked = _read(body, shape, "prompt")
     limit = asked.document.get("max_tokens")
     asked.max_tokens = limit if type(limit) is int and limit > 0 else COMPLETION_TOKENS_DEFAULT
     stream = asked.document.get("stream")
@@ -24,13 +24,13 @@ def check_completion(body: bytes) -> Request:
     return asked
 
 
-def check_embeddings(body: bytes) -> Request:
-    """A body for /v1/embeddings. Raises Fault of kind INVALID."""
-    return _read(body, "input")
+def check_embeddings(body: bytes, shape: bytes | None = None) -> Request:
+    """A body for /v1/embeddings. `shape` is its outline, if it is to be read by that. Raises Fault of kind INVALID."""
+    return _read(body, shape, "input")
 
 
-def _read(body: bytes, needed: str) -> Request:
-    document, found = read(body)
+def _read(body: bytes, shape: bytes | None, needed: str) -> Request:
+    document, found = read(body, shape)
     model = document.get("model")
     if not isinstance(model, str):
         raise misfit("", document, "model", str)

@@ -17,7 +17,8 @@ Wire = dict[str, object]
 Thought = Thinking | RedactedThinking
 
 DIALECT = "openai_chat"
-FORMAT = "anthropic-claude-v1"
+# Whose thoughts they are, by the dialect that marked the signature; unmarked ones are Anthropic's own.
+FORMATS = {"": "anthropic-claude-v1", "openai_responses": "openai-responses-v1"}
 # Thoughts that came as bare text: nobody signed them, and only a dialect that takes bare text gets them back.
 UNSIGNED = mark(DIALECT, "")
 
@@ -39,10 +40,12 @@ def is_signed(thought: Thought) -> bool:
 def write(thought: Thought, index: int, chars: int, calls: int) -> Wire:
     """One entry. `index` counts the entries of the message."""
     if isinstance(thought, RedactedThinking):
-        kind: Wire = {"type": "reasoning.encrypted", "data": thought.data}
+        signature = thought.data
+        kind: Wire = {"type": "reasoning.encrypted", "data": signature}
     else:
-        kind = {"type": "reasoning.text", "text": thought.text, "signature": thought.signature}
-    return {**kind, "format": FORMAT, "index": index, "at": [chars, calls]}
+        signature = thought.signature
+        kind = {"type": "reasoning.text", "text": thought.text, "signature": signature}
+    return {**kind, "format": FORMATS.get(owner(signature), "unknown"), "index": index, "at": [chars, calls]}
 
 
 def read(details: object, *, foreign: bool) -> list[Placed]:

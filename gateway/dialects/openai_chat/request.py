@@ -14,9 +14,9 @@ MODEL_CHARS_MAX = 256
 _LIMITS = ("max_completion_tokens", "max_tokens")
 
 
-def check(body: bytes) -> Request:
-    """A chat body as a Request. Raises Fault of kind INVALID."""
-    document, found = read(body)
+def check(body: bytes, shape: bytes | None = None) -> Request:
+    """A chat body as a Request. `shape` is its outline, if it is to be read by that. Raises Fault of kind INVALID."""
+    document, found = read(body, shape)
     model = document.get("model")
     if not isinstance(model, str):
         raise misfit("", document, "model", str)
@@ -34,9 +34,9 @@ def check(body: bytes) -> Request:
     return Request(model, span_of(found, "model"), stream is True, max_tokens, document)
 
 
-def read(body: bytes) -> tuple[dict[str, object], Found]:
+def read(body: bytes, shape: bytes | None = None) -> tuple[dict[str, object], Found]:
     """The parsed body and the spans of its top-level values; a Fault when it cannot be one request to everyone who reads it."""
     try:
-        return read_object(body)
+        return read_object(body, shape)
     except Unreadable as unreadable:
         raise Fault(FaultKind.INVALID, f"We could not parse the JSON body of your request: {unreadable}.") from None

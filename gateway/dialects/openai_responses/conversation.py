@@ -41,7 +41,8 @@ T = TypeVar("T")
 # Fields with a common name, and `metadata`, which is nothing but repeated in the answer.
 _KNOWN = frozenset(
     (
-        *("include", "input", "instructions", "max_output_tokens", "metadata", "model", "parallel_tool_calls", "reasoning"),
+        *("include", "input", "instructions", "max_output_tokens", "metadata", "model", "parallel_tool_calls"),
+        *("prompt_cache_key", "reasoning"),
         *("safety_identifier", "service_tier", "stream", "temperature", "text", "tool_choice", "tools", "top_p", "user"),
     )
 )
@@ -75,8 +76,10 @@ def read(document: dict[str, object], losses: Losses) -> Conversation:
         top_p=_number(document, "top_p"),
         reasoning=_reasoning(document),
         format=_format(document, extras),
-        user=_optional(document, "safety_identifier", str) or _optional(document, "user", str) or "",
+        user=_user(document, extras),
         service_tier=_TIERS.get(tier, ""),
+        cache_key=_optional(document, "prompt_cache_key", str) or "",
+        verbosity=_verbosity(document),
         extras=extras,
         asked=document,
     )
@@ -117,6 +120,18 @@ def _words(turns: list[Turn]) -> list[Text]:
     return [block for turn in turns for block in turn.blocks if isinstance(block, Text)]
 
 
+def _user(document: dict[str, object], extras: Extras) -> str:
+    named, older = _optional(document, "safety_identifier", str), _optional(document, "user", str)
+    if named and older and named != older:
+        extras["user"] = older
+    return named or older or ""
+
+
+def _verbosity(document: dict[str, object]) -> str:
+    text = _optional(document, "text", dict)
+    return "" if text is None else _optional(text, "verbosity", str) or ""
+
+
 def _reasoning(document: dict[str, object]) -> Reasoning | None:
     value = _optional(document, "reasoning", dict)
     if value is None:
@@ -141,7 +156,7 @@ def _format(document: dict[str, object], extras: Extras) -> Format | None:
     if text is None:
         return None
     for field, each in text.items():
-        if field != "format" and each is not None:
+        if field not in ("format", "verbosity") and each is not None:
             extras[f"text.{field}"] = each
     value = text.get("format")
     if value is None:
@@ -223,8 +238,15 @@ def write(conversation: Conversation, model: str, profile: Profile, losses: Loss
             body["tool_choice"] = choice
         if conversation.parallel is not None:
             body["parallel_tool_calls"] = conversation.parallel
+    text: dict[str, object] = {}
     if form is not None and form.kind in profile.formats:
-        body["text"] = {"format": _write_format(form)}
+        text["format"] = _write_format(form)
+    if conversation.verbosity and profile.verbosity:
+        text["verbosity"] = conversation.verbosity
+    else:
+        losses.drop_said("verbosity", conversation.verbosity)
+    if text:
+        body["text"] = text
     _write_thinking(body, conversation, profile, losses)
     _write_options(body, conversation, profile, losses)
     return Written(orjson.dumps(body), names.changed)
@@ -288,8 +310,16 @@ def _write_options(body: dict[str, object], conversation: Conversation, profile:
             losses.drop(name)
     if conversation.user and profile.user:
         body["safety_identifier"] = _identifier(conversation.user)
+    elif conversation.user:
+        losses.drop("user")
     if conversation.service_tier and profile.service_tier:
         body["service_tier"] = "default" if conversation.service_tier == "standard" else conversation.service_tier
+    elif conversation.service_tier:
+        losses.drop("service_tier")
+    if conversation.cache_key and profile.cache_key:
+        body["prompt_cache_key"] = conversation.cache_key
+    else:
+        losses.drop_said("cache_key", conversation.cache_key)
     if conversation.stream:
         body["stream"] = True
 

@@ -9,7 +9,7 @@ import re
 import orjson
 
 from gateway.core.faults import Fault, FaultKind
-from gateway.dialects.openai_chat.fault import envelope, read, read_error, write
+from gateway.dialects.openai_chat.fault import STATUSES, envelope, read, read_error, write
 
 __all__ = ["frames", "read", "read_failure", "write", "write_event", "write_failure"]
 
@@ -23,7 +23,7 @@ CODES = frozenset(
     )
 )
 # Codes of failed responses that are about the request: its pictures, what it may be about. All others may go away by themselves.
-_REQUEST = re.compile(r"image|policy|residency|^invalid_")
+_REQUEST = re.compile(r"image|policy|residency|^(?:invalid|missing|unknown|unsupported)_")
 
 
 def write_failure(fault: Fault) -> bytes:
@@ -67,4 +67,5 @@ def read_failure(error: object) -> Fault:
     if not isinstance(error, dict) or not error.get("message"):
         return Fault(FaultKind.FAILED, "The upstream's answer failed.")
     code = error.get("code")
-    return read_error(400 if isinstance(code, str) and _REQUEST.search(code) else 0, {"error": error})
+    of_request = isinstance(code, str) and code not in STATUSES and _REQUEST.search(code)
+    return read_error(400 if of_request else 0, {"error": error})

@@ -20,7 +20,7 @@ _LONG = ("30m", "12h")
 
 _TEXT_FIELDS = frozenset(("type", "text", "prompt_cache_breakpoint"))
 _REFUSAL_FIELDS = frozenset(("type", "refusal"))
-_IMAGE_FIELDS = frozenset(("type", "image_url", "file_id", "prompt_cache_breakpoint"))
+_IMAGE_FIELDS = frozenset(("type", "detail", "image_url", "file_id", "prompt_cache_breakpoint"))
 _FILE_FIELDS = frozenset(("type", "file_data", "file_url", "file_id", "filename", "prompt_cache_breakpoint"))
 
 
@@ -51,18 +51,19 @@ def _read_refusal(part: Part, path: str) -> Block:
 
 
 def _read_image(part: Part, path: str) -> Block:
-    extras = _rest(part, _IMAGE_FIELDS)
+    extras, cache = _rest(part, _IMAGE_FIELDS), _cache_of(part)
+    detail = "" if part.get("detail") is None else text_of(part, "detail", path)
     if part.get("image_url") is None:
         if part.get("file_id") is None:
             raise missing(f"{path}.image_url")
-        return Image(Source("file", text_of(part, "file_id", path), place=f"{path}.file_id"), _cache_of(part), extras)
+        return Image(Source("file", text_of(part, "file_id", path), place=f"{path}.file_id"), cache, detail, extras)
     url, place = text_of(part, "image_url", path), f"{path}.image_url"
     if url.lower().startswith(("https://", "http://")):
-        return Image(Source("url", url, place=place), _cache_of(part), extras)
+        return Image(Source("url", url, place=place), cache, detail, extras)
     data = split_data_url(url)
     if data is None:
         raise invalid(place, "it must be an http, https or data URL")
-    return Image(Source("base64", data[1], media_type_of(data[1], data[0]), place=place), _cache_of(part), extras)
+    return Image(Source("base64", data[1], media_type_of(data[1], data[0]), place=place), cache, detail, extras)
 
 
 def _read_file(part: Part, path: str) -> Block:
@@ -78,7 +79,7 @@ def _read_file(part: Part, path: str) -> Block:
     media_type = media_type_of(data, named)
     source = Source("base64", data, media_type, place=place)
     if media_type in MEDIA_TYPES:
-        return Image(source, cache, extras)
+        return Image(source, cache, extras=extras)
     if media_type.startswith("text/") or media_type == "application/json":
         try:
             source = Source("text", b64decode(data).decode(), "text/plain", place=place)

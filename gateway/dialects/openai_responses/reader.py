@@ -33,6 +33,7 @@ from gateway.dialects.events import (
     TextDelta,
     ThinkingDelta,
 )
+from gateway.dialects.openai_chat import arguments
 from gateway.dialects.openai_responses.answer import (
     BETWEEN_THOUGHTS,
     CALLS,
@@ -49,9 +50,9 @@ from gateway.dialects.openai_responses.answer import (
 from gateway.dialects.openai_responses.fault import read_failure
 from gateway.dialects.openai_responses.response import read_usage
 from gateway.dialects.payloads import Payloads, parse
+from gateway.dialects.reading import TRUNCATED
 
 _GARBLED = "The upstream sent an event that cannot be read."
-_TRUNCATED = "The upstream's answer ended before its end."
 _FREEFORM_HEAD, _FREEFORM_TAIL = '{"input":"', '"}'
 
 
@@ -104,6 +105,7 @@ class Reader:
         self._block: tuple[str, int] | None = None  # what kind of block is open, and which part of its item it is
         self._parts: set[int] = set()  # parts of a message that were told
         self._chars = 0  # how much of the open block's text was told
+        self._odd = ""  # arguments that do not begin as an object does: told when they are whole
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that are complete with this piece."""
@@ -119,7 +121,7 @@ class Reader:
     def end(self) -> list[Event]:
         """What follows from the end of the bytes."""
         self._events = []
-        self._fail(Fault(FaultKind.TRUNCATED, _TRUNCATED))
+        self._fail(Fault(FaultKind.TRUNCATED, TRUNCATED))
         return self._events
 
     def _fail(self, fault: Fault) -> None:
@@ -166,6 +168,7 @@ class Reader:
         self._end_block()
         self._block = key
         self._chars = 0
+        self._odd = ""
         self._events.append(BlockStarted(block))
 
     def _end_block(self) -> None:
@@ -235,7 +238,11 @@ class Reader:
         piece = word(told.delta)
         if not piece or self._block is None or self._block[0] not in CALLS:
             return
-        self._events.append(InputDelta(self._wrapped(piece) if self._block[0] == "custom_tool_call" else piece))
+        is_custom = self._block[0] == "custom_tool_call"
+        if not is_custom and not self._chars and (self._odd or not piece.startswith("{")):
+            self._odd += piece
+            return
+        self._events.append(InputDelta(self._wrapped(piece) if is_custom else piece))
         self._chars += len(piece)
 
     def _wrapped(self, piece: str) -> str:
@@ -255,6 +262,9 @@ class Reader:
                 self._events.append(SignatureDelta(signature_of(item)))
         elif kind == "function_call":
             rest = word(item.get("arguments"))[self._chars :]
+            if not self._chars:
+                rest = rest or self._odd
+                rest = rest if not rest or rest.startswith("{") else arguments.write(arguments.read(rest))
             if rest:
                 self._events.append(InputDelta(rest))
         elif kind == "custom_tool_call":

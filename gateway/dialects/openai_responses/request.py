@@ -14,9 +14,9 @@ from gateway.dialects.request import Request
 _STORED = ("previous_response_id", "conversation", "prompt")
 
 
-def check(body: bytes) -> Request:
-    """A Responses body as a Request. Raises Fault of kind INVALID."""
-    document, found = read(body)
+def check(body: bytes, shape: bytes | None = None) -> Request:
+    """A Responses body as a Request. `shape` is its outline, if it is to be read by that. Raises Fault of kind INVALID."""
+    document, found = read(body, shape)
     model = document.get("model")
     if not isinstance(model, str):
         raise misfit("", document, "model", str)

@@ -19,7 +19,7 @@ from gateway.dialects.conversation import (
     ToolResult,
     ToolUse,
 )
-from gateway.dialects.instructions import reminder
+from gateway.dialects.instructions import NOTHING_SAID, reminder
 from gateway.dialects.losses import Losses
 from gateway.dialects.names import Names
 from gateway.dialects.openai_chat import arguments, call_ids
@@ -59,6 +59,7 @@ class _Writing:
 
     def _write_turn(self, role: str, blocks: list[Block]) -> None:
         parts: list[Wire] = []
+        before = len(self.items)
         for block in blocks:
             if isinstance(block, ToolResult):
                 self.items.append(self._result(block))
@@ -69,6 +70,8 @@ class _Writing:
             else:
                 parts += self._parts(block, role)
         self._end_message(role, parts)
+        if role == "user" and len(self.items) == before:
+            self._end_message(role, [{"type": "input_text", "text": NOTHING_SAID}])  # no input at all is refused
         while self.items and self.items[-1]["type"] == "reasoning":
             self.items.pop()  # thoughts that led to nothing are refused
             self._losses.drop("thinking")
@@ -123,10 +126,11 @@ class _Writing:
         source = block.source
         if not self._profile.images:
             raise self._losses.refuse("messages.content", "could not process image: the model asked for takes none", source.place)
+        detail = block.detail or "auto"
         if source.kind == "base64":
-            return {"type": "input_image", "detail": "auto", "image_url": f"data:{source.media_type};base64,{source.data}"}
+            return {"type": "input_image", "detail": detail, "image_url": f"data:{source.media_type};base64,{source.data}"}
         if source.kind == "url" and self._profile.image_urls:
-            return {"type": "input_image", "detail": "auto", "image_url": source.data}
+            return {"type": "input_image", "detail": detail, "image_url": source.data}
         raise self._losses.refuse("messages.content", "an image must be sent as base64 to the model asked for", source.place)
 
     def _document(self, block: Document) -> list[Wire]:

@@ -1,8 +1,9 @@
 """A streamed answer, written: neutral events into the events of a response.
 
 Owns the order of items and the numbers of events. Strategy: one item is open at a time and grows by deltas; words that follow
-words are parts of one message. An item is closed when the next one opens or the answer ends, because only then is it known
-whether it is complete. The last event holds the whole response once more, so all text is kept until then.
+words are parts of one message, and words after something hidden are the next message. An item is closed when the next one opens
+or the answer ends, because only then is it known whether it is complete. The last event holds the whole response once more, so
+all text is kept until then.
 
 What has no form here (the searches a provider did itself) is left out.
 
@@ -59,6 +60,7 @@ class Writer:
         self._output: list[bytes] = []  # the items that are closed
         self._item: Item | None = None  # the one that is open
         self._grows = False  # whether the open block is shown by the open item
+        self._apart = False  # whether something hidden stands between the open item and what comes
         self._over = False
         self.response = b""  # the whole response, once it has ended
 
@@ -125,10 +127,12 @@ class Writer:
         block = event.block
         self._grows = isinstance(block, _SHOWN)
         if not self._grows:
+            self._apart = True
             return b""
         item = self._item
         closed: Events = []
-        if type(item) is not Words or not isinstance(block, Text | Refusal):
+        apart, self._apart = self._apart, False
+        if apart or type(item) is not Words or not isinstance(block, Text | Refusal):
             closed = self._close_item("completed")
             item = self._open(block)
         if type(item) is Words:

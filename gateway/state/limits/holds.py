@@ -8,9 +8,9 @@ generation, u64 start of its window or end of its debt, i64 held, i64 charged}. 
 import struct
 from enum import IntEnum
 
-from gateway.state.journal import Charge
 from gateway.state.layout import CHARGES_MAX, HOLDS_AT, Layout
 from gateway.state.limits import rows
+from gateway.state.record import Charge
 from native_fastpath import Region
 
 _HEADER_BYTES = 32

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
-from gateway.state.journal import Charge
 from gateway.state.layout import CONTROL_EPOCH_AT, LIMITS_GENERATION_AT
 from gateway.state.limits import rows
 from gateway.state.limits.holds import account_of, charges_of
 from gateway.state.limits.locks import AccountLocks, deadline, owner_word
 from gateway.state.limits.patterns import PatternTable
 from gateway.state.limits.rows import AMOUNT_MAX, LIMITS_PER_ANCHOR_MAX, Amounts, LimitSpec, LimitState, Links, Scope
+from gateway.state.record import Charge
 
 if TYPE_CHECKING:
     from gateway.state.inflight import Orphan

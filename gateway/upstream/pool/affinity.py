@@ -13,12 +13,16 @@ a prompt may be megabytes.
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
+from gateway.dialects.body import TEXT_CHARS_MAX
+
 # Headers in which clients name their session: Claude Code's, Codex's, and two that gateways agree on.
 SESSION_HEADERS = (b"x-claude-code-session-id", b"session_id", b"session-id", b"x-session-id", b"x-session-affinity")
 
 PART_CHARS_MAX = 2048
+# Of a text further inside, no more than an outline of the body has: the key must stay the same while a conversation grows.
+INNER_CHARS_MAX = TEXT_CHARS_MAX
 TOOLS_MAX = 64
-SESSION_CHARS_MAX = 512
+SESSION_CHARS_MAX = TEXT_CHARS_MAX
 KEY_BITS = 60  # one that stays a small number in compiled code
 _KEY_MASK = (1 << KEY_BITS) - 1
 _ODD = 0x9E3779B97F4A7C15
@@ -70,7 +74,7 @@ def _opening(document: Mapping[str, object]) -> bytes:
     if isinstance(messages, list):
         # Instructions may be the first message; the first thing a person said is what tells conversations apart.
         for message in messages[:8]:
-            parts.append(_text(message))
+            parts.append(_text(message, 1))
             if isinstance(message, Mapping) and message.get("role") == "user":
                 break
     else:
@@ -89,8 +93,8 @@ def _name(tool: object) -> str:
 def _text(part: object, depth: int = 0) -> str:
     """The beginning of a text, of the first blocks of a list, or of what a message or block holds."""
     if isinstance(part, str):
-        return part[:PART_CHARS_MAX]
-    if depth < 4:
+        return part[: INNER_CHARS_MAX if depth else PART_CHARS_MAX]
+    if depth < 5:
         if isinstance(part, list):
             return "\1".join(_text(inner, depth + 1) for inner in part[:4])
         if isinstance(part, Mapping):

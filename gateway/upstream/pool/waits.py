@@ -4,7 +4,7 @@ Owns `retry-after-ms` and `retry-after`. Knows nothing of states. What odd value
 
     absent, unreadable, not a number          NOT_GIVEN
     zero, negative, a date that is past       0: the least wait there is, see `standing`
-    huge                                      as said, up to LARGEST_MS; `standing` sets its own bound
+    huge, of any number of digits             as said, up to LARGEST_MS; `standing` sets its own bound
 
 A date is counted from the answer's own `date`, so that neither our clock nor a jump of it matters; without one, from our clock.
 """
@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 
 NOT_GIVEN = -1
 LARGEST_MS = 10**12
-_NUMBER = re.compile(rb"\s*(-?)(\d{1,18})(?:\.(\d{1,9})\d*)?\s*")
+_NUMBER = re.compile(rb"\s*(-?)(\d{1,18})(\d*)(?:\.(\d{1,9})\d*)?\s*")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -39,9 +39,11 @@ def _milliseconds(value: bytes, unit_ms: int) -> int:
     number = _NUMBER.fullmatch(value)
     if number is None:
         return NOT_GIVEN
-    sign, whole, fraction = number[1], number[2], number[3] or b""
+    sign, whole, beyond, fraction = number[1], number[2], number[3], number[4] or b""
     if sign:
         return 0
+    if beyond:
+        return LARGEST_MS
     rest = int((fraction + b"000000000")[:9]) * unit_ms
     return min(int(whole) * unit_ms - (-rest // 1_000_000_000), LARGEST_MS)
 

@@ -236,6 +236,7 @@ class Connection(asyncio.Protocol):
             self._body_to_eof = False
         if self._receiver is not None:
             self._receiver.head(status, self._headers)
+            self._headers = []  # the receiver's now, which lets go of them when it can
         if self._head_only:
             # The parser was not told that this answer has no body, so it cannot be trusted with another one.
             self._ended = True

@@ -8,6 +8,10 @@ def test_an_account_from_adding_to_removing(people: dict[str, Browser], shown: C
     owner = people["owner"]
     fields = {"name": "new <b>", "password": PASSWORD, "role": "viewer"}
     assert owner.post("/console/accounts", fields).status_code == 303
+    owner.get("/console", lang="ru")
+    weak = owner.post("/console/accounts", fields | {"password": "aaaaaaaaaaaa"})
+    assert (weak.status_code, "Этот пароль слишком легко угадать." in weak.text) == (400, True)
+    owner.get("/console", lang="en")
     for wrong in ({"name": "NEW <B>"}, {"name": ""}, {"name": "other", "password": "short"}, {"name": "other", "role": "king"}):
         refused = owner.post("/console/accounts", fields | wrong)
         assert (refused.status_code, PASSWORD in refused.text) == (400, False), wrong

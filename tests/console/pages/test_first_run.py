@@ -36,6 +36,11 @@ def test_from_the_link_to_the_first_key(fresh: ControlPlane) -> None:
     with Browser(fresh) as browser:
         assert make_owner(browser, path, again="not the same") == 400
         assert make_owner(browser, path, password="short", again="short") == 400
+        for language, words in (("en", "A password has 10 to 200"), ("ru", "от 10 до 200 символов")):
+            browser.get("/console/login", lang=language)
+            fields = {"token": hidden(browser.get(path).text, "token"), "name": "Ann", "password": "short", "again": "short"}
+            assert words in browser.post("/console/setup", fields, page=path).text
+        browser.get("/console/login", lang="en")
         assert make_owner(browser, path, name="") == 400
         assert make_owner(browser, path, name="x" * 101) == 400
         assert make_owner(browser, path, name="a\u202eb") == 400

@@ -36,6 +36,21 @@ def test_a_holder_sees_limits_and_nothing_of_others(shown: ControlPlane, strange
     assert "Requests a minute" not in stranger.get("/me").text
 
 
+def test_times_are_told_in_the_zone_that_the_holder_chooses(shown: ControlPlane, stranger: Browser) -> None:
+    key = mint(shown, workspace="port", rpm=60)
+    with shown.admin as client:
+        assert client.post("/admin/v1/workspaces/port", json={"time_zone": "Asia/Kolkata"}).status_code == 200
+    come_in(stranger, key["key"])
+    stranger.client.cookies.set("browser_zone", "America/Los_Angeles")
+    for choice, zone in (
+        ("browser", "America/Los_Angeles"),
+        ("utc", "UTC"),
+        ("workspace", "Asia/Kolkata"),
+        ("x", "America/Los_Angeles"),
+    ):
+        assert f"Times in {zone}." in stranger.get("/me", zone=choice).text, choice
+
+
 @pytest.mark.parametrize("key", ["", "x", "sk-ant-api03-" + "a" * 95, "sk-ant-\u202eapi", "k" * 5000])
 def test_what_is_no_key_opens_nothing(shown: ControlPlane, key: str) -> None:
     with Browser(shown) as browser:

@@ -1,5 +1,6 @@
 """The public site: every page in both languages, hostile queries, white label, and a site that is closed."""
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from gateway.console import console
 from gateway.console.manual import PAGES as CHAPTERS
 from gateway.console.menu import SITE
+from gateway.console.texts import LANGUAGES
 from tests.console.browser import CSP, Browser
 from tests.control.served import WITH_CONSOLE, ControlPlane, short_dir
 
@@ -38,6 +40,20 @@ def test_every_page_is_there_in_both_languages(stranger: Browser, path: str, lan
     cyrillic = len(re.findall("[а-яё]", answer.text, re.IGNORECASE))  # noqa: RUF001 (Russian letters are meant)
     assert cyrillic > 200 if language == "ru" else cyrillic < 20
     assert "not affiliated" in answer.text or "никак не связан" in answer.text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_tells_where_it_is_in_each_language(stranger: Browser, path: str) -> None:
+    """Programs follow the links of the head: each leads at once to the same page in the language that it names."""
+    head = stranger.get(path, lang="en").text.partition("</head>")[0]
+    twins = dict(re.findall(r'<link rel="alternate" hreflang="(\w+)" href="([^"]+)">', head))
+    assert tuple(twins) == LANGUAGES
+    for language, address in twins.items():
+        answer = stranger.client.get(html.unescape(address))
+        assert answer.status_code == 200, address
+        assert f'<html lang="{language}"' in answer.text, address
+        for other in LANGUAGES:  # and from there to all of them again
+            assert f'hreflang="{other}" href="{twins[other]}"' in answer.text, address
 
 
 def test_the_landing_page_shows_what_there_is(stranger: Browser) -> None:

@@ -1,6 +1,6 @@
 import re
 
-from tests.console.browser import Browser
+from tests.console.browser import NAMES, Browser
 
 
 def make(browser: Browser, name: str) -> str:
@@ -34,6 +34,27 @@ def test_a_workspace_from_making_to_archiving(people: dict[str, Browser]) -> Non
     assert "life two" not in admin.get("/console/keys/new").text
 
 
+def test_its_time_zone(people: dict[str, Browser]) -> None:
+    admin = people["admin"]
+    path = make(admin, "far away")
+    fields = {"name": "far away", "billing": "open", "time_zone": "Asia/Kathmandu"}
+    assert admin.post(path, fields).status_code == 303
+    assert admin.post(path, fields | {"time_zone": "Mars/Base"}).status_code == 400
+    assert "times_in" not in admin.get(path).text
+    try:
+        shown = admin.get("/console/requests", workspace="far away", zone="workspace").text
+        assert 'aria-current="true">Workspace</a>' in shown
+        listed = admin.get("/console/requests.csv", workspace="far away").text
+        assert "started_at_utc,started_at_local" in listed
+        ends = admin.get(path).text
+        assert "Asia/Kathmandu" in ends
+        # Where a page is about no workspace, or about one that is not there, the default one's zone counts.
+        assert admin.get("/console/requests", workspace="nowhere").status_code == 400
+        assert admin.get("/console").status_code == 200
+    finally:
+        admin.client.cookies.delete("zone")
+
+
 def test_members(people: dict[str, Browser]) -> None:
     admin = people["admin"]
     path = make(admin, "team")
@@ -54,6 +75,8 @@ def test_members(people: dict[str, Browser]) -> None:
 
 def test_who_only_looks_sees_no_forms(people: dict[str, Browser]) -> None:
     path = make(people["admin"], "looked at")
-    page = people["member"].get(path).text
-    forms = re.findall(r'<form[^>]*action="([^"]+)"', page)
-    assert forms == ["/console/logout"]
+    assert people["member"].get(path).status_code == 404, "it is not one of the member's own"
+    assert people["admin"].post(f"{path}/members", {"email": NAMES["member"], "role": "viewer"}, page=path).status_code == 303
+    for role in ("viewer", "member"):
+        forms = re.findall(r'<form[^>]*action="([^"]+)"', people[role].get(path).text)
+        assert forms == ["/console/logout"], role

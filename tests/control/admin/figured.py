@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.control.keys import Order
+from gateway.control.keys import Minted, Order
 from gateway.control.limits import LimitOrder
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state import journal
 from gateway.state.journal import Settlement
+from gateway.state.record import charged
 from tests.control.office import Office, Worker, settlement
 from tests.control.served import START, ControlPlane, short_dir
 
@@ -62,27 +62,33 @@ def settlements(keys: list[Any], now_ns: int) -> Iterator[Settlement]:
         )
 
 
+def fill(folder: Path) -> tuple[list[Minted], list[Settlement]]:
+    """Keys of two workspaces in turn, and what they asked for, in the books of a directory."""
+    office = Office(folder)
+    (folder / "pepper").write_bytes(b"\1" * 32)
+    (folder / "pepper").chmod(0o600)
+    desk = office.desk()
+    limit = LimitOrder(metric="cost", window="day", amount=100_000)
+    minted = [desk.keys.mint(Order(name=name, workspace=f"space {number % 2}", limits=(limit,)))[0]
+              for number, name in enumerate(HOSTILE)]  # fmt: skip
+    worker, drain = Worker(office), office.drain(desk)
+    entered = list(settlements([one.record for one in minted], time.time_ns()))
+    owners = {one.record.id: one for one in minted}
+    for one in entered:
+        [own] = owners[one.key_id].limits
+        assert worker.ring.append(charged(one.pack(), [(own.id, 0, one.cost_nanodollars)]))
+        drain.enter_all()
+    drain.rollups.fold()
+    worker.die()
+    office.close()
+    (folder / "shared.map").unlink()
+    return minted, entered
+
+
 @contextmanager
 def shown(start: str = START) -> Iterator[Shown]:
     with short_dir() as folder:
-        office = Office(Path(folder))
-        (Path(folder) / "pepper").write_bytes(b"\1" * 32)
-        (Path(folder) / "pepper").chmod(0o600)
-        desk = office.desk()
-        limit = LimitOrder(metric="cost", window="day", amount=100_000)
-        minted = [desk.keys.mint(Order(name=name, workspace=f"space {number % 2}", limits=(limit,)))[0]
-                  for number, name in enumerate(HOSTILE)]  # fmt: skip
-        worker, drain = Worker(office), office.drain(desk)
-        entered = list(settlements([one.record for one in minted], time.time_ns()))
-        owners = {one.record.id: one for one in minted}
-        for one in entered:
-            [own] = owners[one.key_id].limits
-            assert worker.ring.append(journal.charged(one.pack(), [(own.id, 0, one.cost_nanodollars)]))
-            drain.enter_all()
-        drain.rollups.fold()
-        worker.die()
-        office.close()
-        (Path(folder) / "shared.map").unlink()
+        minted, entered = fill(Path(folder))
         keys = [one.record.public_id for one in minted]
         workspaces = [one.record.workspace_public_id for one in minted[:2]]
         with ControlPlane(Path(folder), start=start) as control:

@@ -22,6 +22,7 @@ from gateway.core.faults import Fault
 from gateway.state.keys import KeyState
 from gateway.state.pepper import Pepper, load_pepper
 from gateway.state.shared import SharedFile
+from tests import torture
 from tests.control.admin.conftest import Credentials, mint_admin
 from tests.control.office import Office, wait_for
 from tests.control.served import ControlPlane, short_dir
@@ -44,13 +45,36 @@ def control() -> Iterator[ControlPlane]:
         yield control
 
 
+@pytest.mark.torture
 def test_fifty_at_once_make_one_thing(control: ControlPlane) -> None:
     """R6: every one of them gets the very same keys."""
+    rounds = torture.rounds(1, 100)
     with control.admin as client, ThreadPoolExecutor(50) as threads:
-        answers = list(threads.map(lambda _: mint(client, "same"), range(50)))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
-    assert names(control) == ["once-001", "once-002", "once-003"]
+        for number in range(rounds):
+            answers = list(threads.map(lambda _, once=f"same {number}": mint(client, once), range(50)))
+            assert {answer.status_code for answer in answers} == {201}
+            assert len({answer.content for answer in answers}) == 1
+    assert names(control) == ["once-001", "once-002", "once-003"] * rounds
+    torture.proved("R6", f"{rounds} rounds of 50 calls at once under one key, minting: one effect and one answer each")
+
+
+def test_fifty_purchases_at_once_are_one(control: ControlPlane) -> None:
+    """R6: what is paid once is credited once, also when the control plane dies behind the answers."""
+    order = {"workspace": "default", "amount_usd": "7.50"}
+
+    def buy(client: httpx.Client) -> httpx.Response:
+        return client.post("/admin/v1/credits", json=order, headers={"idempotency-key": "payment"})
+
+    with control.admin as client, ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(lambda _: buy(client), range(50)))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
+    control.process.send_signal(signal.SIGKILL)
+    control.process.wait()
+    with ControlPlane(control.paths.data_dir) as again, again.admin as client:
+        assert buy(client).content == answers[0].content
+        [lot] = client.get("/admin/v1/credits?workspace=default").json()["data"]
+        assert lot["id"] == answers[0].json()["id"]
+        assert client.get("/admin/v1/workspaces/default/balance").json()["remaining_usd"] == "7.50"
 
 
 def test_fifty_different_bodies_make_one_thing(control: ControlPlane) -> None:
@@ -101,8 +125,19 @@ def test_an_answer_outlives_a_crash(control: ControlPlane) -> None:
             assert client.get("/admin/v1/status", headers={"x-api-key": owner["key"]}).status_code == 200
 
 
-def test_a_crash_in_between_leaves_all_or_nothing(control: ControlPlane) -> None:
+@pytest.mark.torture
+def test_a_crash_in_between_leaves_all_or_nothing() -> None:
     """R6: killed while calls are under way; sent again, each of them has one effect."""
+    rounds = torture.rounds(1, 20)
+    before = 0
+    for _ in range(rounds):
+        with short_dir() as data_dir, ControlPlane(Path(data_dir)) as control:
+            before += crash_in_between(control)
+    torture.proved("R6", f"{rounds} deaths amid 200 calls each, {before} of them answered before: sent again, one effect each")
+
+
+def crash_in_between(control: ControlPlane) -> int:
+    """One round. Returns how many calls were answered before the death."""
     calls = [f"call-{number}" for number in range(200)]
 
     def send(once: str) -> bool:
@@ -123,6 +158,7 @@ def test_a_crash_in_between_leaves_all_or_nothing(control: ControlPlane) -> None
             for once in calls:
                 assert client.post("/admin/v1/keys", json={"name": once}, headers={"idempotency-key": once}).status_code == 201
         assert sorted(names(again)) == sorted(calls)
+    return answered
 
 
 def test_a_database_that_cannot_be_written_is_503_and_nothing_is_made(control: ControlPlane) -> None:

@@ -102,7 +102,24 @@ def test_why(books: Shown) -> None:
         assert entered.get("usage", 0) == line["cost_nanodollars"]
         assert why["not_recorded"]
         assert why["route"]["credential"] in ((None,) if line["attempts"] == 0 else (1, 2))
-        assert why["route"]["candidates"]
+        assert (price["note"], price["note_word"]) == (None, None)
+        [candidate] = why["route"]["candidates"]
+        assert candidate["target"] == f"simulator/{line['model_asked']}"
+        assert (candidate["state"], candidate["answered"]) == ("healthy", False)
+        assert candidate["keys"] == [
+            {"number": 1, "state": "healthy", "out_s": 0, "drained": False, "in_flight": 0, "score": 1.0}
+        ]
+
+
+def test_a_key_that_is_out_has_no_score(books: Shown) -> None:
+    line = everything(books, 500)[0]
+    with books.control.admin as client:
+        assert client.post("/admin/v1/pool/simulator/1/drain").json()["drained"] is True
+        try:
+            [candidate] = books.get(f"requests/{line['id']}/why")["route"]["candidates"]
+        finally:
+            client.post("/admin/v1/pool/simulator/1/resume")
+    assert [(key["drained"], key["score"]) for key in candidate["keys"]] == [(True, None)]
 
 
 @pytest.mark.parametrize(("path", "status"), [

@@ -8,8 +8,8 @@ from gateway.control.keys import Order
 from gateway.control.limits import LimitOrder
 from gateway.control.store import Reader
 from gateway.core.usage import Usage
-from gateway.state import journal
 from gateway.state.pepper import Pepper
+from gateway.state.record import charged
 from tests.control.office import PEPPER, Office, Worker, settlement
 
 DAY_START_S = 1_794_960_000
@@ -41,7 +41,7 @@ class Books:
             credits = next(limit for limit in self.desk.limits.of_workspace(self.workspace) if limit.source == "credits")
             [own] = self.minted.limits
             charges = [(own.id, DAY_START_S, one.cost_nanodollars), (credits.id, 0, one.cost_nanodollars)]
-            assert self.worker.ring.append(journal.charged(one.pack(), charges))
+            assert self.worker.ring.append(charged(one.pack(), charges))
             self.worker.settle(settlement(key_id=999))
         self.drain.enter_all()
 

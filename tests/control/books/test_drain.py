@@ -11,7 +11,8 @@ from gateway.control.store import StoreError, requests
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Settlement, Surface
+from gateway.state.journal import Settlement
+from gateway.state.record import Flags, Surface
 from tests.control.office import LAYOUT, MODEL, Office, Worker, settlement
 
 

@@ -6,7 +6,8 @@ from gateway.control.store import RequestRow
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
 from gateway.settings import WORKERS_MAX
-from gateway.state.journal import Flags, Settlement
+from gateway.state.journal import Settlement
+from gateway.state.record import Flags
 from tests.control.office import MODEL, STARTED_NS, settlement
 
 OLD, NEW = Rate(1, 2, 3, 4, 5), Rate(10, 20, 30, 40, 50)

@@ -12,7 +12,7 @@ from gateway.core import ids
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Surface
+from gateway.state.record import Flags, Surface
 from tests.control.office import MODEL, STARTED_NS, settlement
 
 PRICING = Pricing(PriceList([Price(MODEL, 0, Rate(10, 20, 30, 40, 50))], "v1"), 7)

@@ -4,9 +4,10 @@ from gateway.control.keys import Order
 from gateway.control.limits import LimitOrder
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Settlement, Surface
+from gateway.state.journal import Settlement
 from gateway.state.limits import Limits, Taken
 from gateway.state.limits.rows import Amounts
+from gateway.state.record import Flags, Surface
 from tests.control.office import STARTED_NS, Office, Worker, settlement
 
 WEIGHT = 1000  # of a Sonnet message, in thousandths

@@ -21,7 +21,8 @@ from gateway.control.books.rollup import (
 from gateway.control.store.rollups import SUMS, TTFT_CLASSES
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.journal import Flags, Settlement
+from gateway.state.journal import Settlement
+from gateway.state.record import Flags
 from tests.control.books.test_sheet import pricing_of
 from tests.control.office import STARTED_NS, Office, settlement
 

@@ -15,8 +15,10 @@ from gateway.control.desk import Desk
 from gateway.control.keys import Order
 from gateway.control.limits import LimitOrder
 from gateway.core.usage import TOKENS_MAX, Usage
-from gateway.state import journal
-from gateway.state.journal import Charge, Settlement
+from gateway.state.journal import Settlement
+from gateway.state.record import Charge
+from gateway.state.record import charged as with_charges
+from tests import torture
 from tests.control.office import PEPPER, STARTED_NS, Office, Worker, breaking_off, settlement, shipped_prices
 
 COST = 1000 * 3000 + 200 * 15000  # of `settlement()`
@@ -40,7 +42,7 @@ def enter_sheet(office: Office, desk: Desk, sheet: Sheet) -> dict[int, int]:
 
 
 def charged(one: Settlement, *charges: Charge) -> bytes:
-    return journal.charged(one.pack(), charges).ljust(808, b"\0")
+    return with_charges(one.pack(), charges).ljust(808, b"\0")
 
 
 def used(office: Office) -> dict[tuple[int, int], int]:
@@ -222,6 +224,7 @@ def test_more_charges_than_there_is_room_for_are_no_settlement(office: Office) -
         pricing_of(office).read(record, {1: 1})
 
 
+@pytest.mark.torture
 def test_wherever_the_database_fails_nothing_of_a_sheet_is_entered(
     office: Office, worker: Worker, lab: tuple[Desk, int, int]
 ) -> None:
@@ -232,15 +235,16 @@ def test_wherever_the_database_fails_nothing_of_a_sheet_is_entered(
     assert worker.ring.append(charged(one, (limit_id, 0, COST)))
     worker.settle(settlement())
     before = dump(office)
-    steps = 0
+    steps, stride = 0, torture.rounds(7, 1)
     while not breaking_off(office.store, drain.enter_some, steps) and worker.ring.free() == 62:
         assert dump(office) == before
-        steps += 7
+        steps += stride
     assert steps > 300
     assert worker.ring.free() == 64
     assert len(office.rows()) == 2
     assert desk.ledger.balance("lot/1") == 10 * 10**9 - COST
     assert used(office) == {(limit_id, 0): COST}
+    torture.proved("R19", f"the books broken off at each of {steps // stride} places of a transaction: all of it or nothing")
 
 
 def dump(office: Office) -> list[str]:

@@ -3,9 +3,11 @@
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway.control.books import walk
 from gateway.control.books.ledger import Seal, entry_check_sum
 from gateway.control.books.verify import Verifier
 from gateway.control.books.walk import Walk
@@ -22,6 +24,32 @@ def test_sound_books_are_proven(books: Books) -> None:
     assert report.proven
     assert (report.requests, report.postings, report.lots) == (18, 2 + 6 + 1, 2)
     assert report.entries == 2 * 9
+
+
+class Counted(Seal):
+    """Counts the seals that it makes."""
+
+    made = 0
+
+    def of(self, *facts: Any, **named: Any) -> bytes:
+        self.made += 1
+        return super().of(*facts, **named)
+
+
+def test_each_seal_is_made_once_and_not_for_every_posting_before(books: Books) -> None:
+    seal = Counted(PEPPER)
+    with closing(sqlite3.connect(books.office.paths.gateway_db)) as connection:
+        assert Walk(connection, seal).run().proven
+    assert seal.made == 9
+
+
+def test_with_another_pepper_the_walk_takes_no_longer_for_each_posting(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "SEALS_MAX", 3)
+    seal = Counted(Pepper(b"\2" * 32))
+    with closing(sqlite3.connect(books.office.paths.gateway_db)) as connection:
+        differences = Walk(connection, seal).run().differences
+    assert [one.which for one in differences if one.what == "posting"] == [str(number) for number in range(1, 10)]
+    assert seal.made == 1 + 2 + 7 * 3
 
 
 def test_an_empty_installation_is_proven(office: Office) -> None:

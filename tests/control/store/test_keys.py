@@ -74,5 +74,5 @@ def test_pages_of_one_workspace(store: Store) -> None:
         enter(store, number)
     with store.reading() as connection:
         assert [key.id for key in keys.page(connection, 1, 2)] == [2, 3]
-        assert [key.id for key in keys.page(connection, 0, -1, 1)] == [1, 2, 3, 4]
-        assert keys.page(connection, 0, -1, 2) == []
+        assert [key.id for key in keys.page(connection, 0, -1, [1])] == [1, 2, 3, 4]
+        assert keys.page(connection, 0, -1, [2]) == keys.page(connection, 0, -1, []) == []

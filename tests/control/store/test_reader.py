@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from gateway.control.store import NewKey, Reader, StoreError
+from gateway.control.store import Connection, NewKey, Reader, StoreError
+from gateway.control.store.reader import WALKS_AT_ONCE
 from tests.control.office import STARTED_NS, Office, Worker, enter_keys, settlement
 
 
@@ -26,6 +27,25 @@ def test_a_reader_sees_what_the_writer_committed(office: Office, worker: Worker)
         assert await reader.usage("key", STARTED_NS + 1, None, 10) == []
 
     asyncio.run(ask())
+
+
+def test_walks_leave_threads_to_all_other_questions(office: Office) -> None:
+    reader, go_on, walking = Reader(office.paths.gateway_db), threading.Event(), []
+
+    def walk(connection: Connection) -> None:
+        walking.append(connection)
+        assert go_on.wait(10)
+
+    async def ask() -> None:
+        walks = [asyncio.create_task(reader.walk(walk)) for _ in range(50)]
+        for _ in range(20):  # as many as there may be threads
+            assert await reader.ask(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+        assert len(walking) <= WALKS_AT_ONCE
+        go_on.set()
+        await asyncio.gather(*walks)
+
+    asyncio.run(asyncio.wait_for(ask(), 20))
+    assert len(walking) == 50
 
 
 def test_pages_follow_one_another_without_gap_or_overlap(office: Office, worker: Worker) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.control.store import Store, request_pages
 from gateway.control.store.request_pages import Place, Wanted, page
+from gateway.control.store.requests import RequestRow
 from gateway.core.outcome import Outcome
 from tests.control.office import STARTED_NS, Office, Worker, settlement
 
@@ -47,6 +48,8 @@ RESTRICTIONS: list[dict[str, Any]] = [
     {}, {"key_id": 1}, {"key_id": 2}, {"key_id": 77}, {"workspace_id": 2}, {"model": "m1"}, {"model": "none"}, {"provider": "q"},
     {"status": "429"}, {"status": "4xx"}, {"status": "5xx"}, {"status": "2xx"}, {"status": "529"}, {"status": "404"},
     {"outcome": int(Outcome.CLIENT_GONE)}, {"errors_only": True}, {"duration_us_min": 9_000_000}, {"surface": 1},
+    {"within": frozenset({2})}, {"within": frozenset()}, {"within": frozenset({1, 2}), "key_id": 2},
+    {"within": frozenset({1}), "workspace_id": 2},
     {"key_id": 2, "errors_only": True}, {"provider": "q", "status": "5xx"}, {"since_ns": STARTED_NS - 100 * HOUR_NS},
     {"until_ns": STARTED_NS - 100 * HOUR_NS},
     {"key_id": 2, "since_ns": STARTED_NS - 300 * HOUR_NS, "until_ns": STARTED_NS - 9 * HOUR_NS},
@@ -62,6 +65,7 @@ def fits(row: Any, wanted: Wanted) -> bool:
     return (
         wanted.since_ns <= row.started_ns < wanted.until_ns
         and all(getattr(wanted, name) in (None, getattr(row, name)) for name in EQUAL)
+        and (wanted.within is None or row.workspace_id in wanted.within)
         and wanted.model in (None, row.model_served, row.model_asked)
         and str(row.status)[: 1 if status.endswith("xx") else 3] == status.removesuffix("xx")
         and (is_error or not wanted.errors_only)
@@ -124,6 +128,23 @@ def test_one_page_looks_at_a_bounded_number_of_rows(store: Store, monkeypatch: p
         part = page(connection, replace(EVERYTHING, duration_us_min=2**32), None, 50, 80)
     assert part.rows == []
     assert isinstance(part.next, Place)
+
+
+def test_a_page_that_is_late_shows_what_it_has_and_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_pages, "PIECE_ROWS", 40)
+    wanted = Wanted(0, 2**62, duration_us_min=9_000_000)
+    with store.reading() as connection:
+        whole = page(connection, wanted, None, 1000)
+        assert (whole.next, len(whole.rows) > 20) == (None, True)
+        found: list[RequestRow] = []
+        after, parts = None, 0
+        while True:
+            part = page(connection, wanted, after, 1000, is_late=lambda: True)
+            found, after, parts = found + part.rows, part.next, parts + 1
+            if after is None:
+                break
+    assert found == whole.rows
+    assert parts > 10
 
 
 def test_an_empty_database_has_an_empty_page(office: Office) -> None:

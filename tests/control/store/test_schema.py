@@ -135,3 +135,28 @@ def test_the_ledger_can_only_be_added_to(tmp_path: Path, statement: str) -> None
         store.connection.execute("INSERT INTO entries VALUES (1, 1, 5, 0)")
         with pytest.raises(sqlite3.IntegrityError, match="never"):
             store.connection.execute(statement)
+
+
+@pytest.mark.parametrize(("table", "is_refused"), [("keys", True), ("limits", True), ("requests", False), ("rollup_days", False)])
+def test_of_a_large_file_the_tables_that_do_not_grow_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_refused: bool
+) -> None:
+    path = tmp_path / "gateway.db"
+    with Store.open(path) as store:
+        assert {
+            row[0] for row in store.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        } >= schema.GROWING
+        (page,) = store.connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = bytearray(path.read_bytes())
+    whole[4096 * (page - 1) : 4096 * page] = b"\x5a" * 4096
+    path.write_bytes(whole)
+    with pytest.raises(StoreError, match="is damaged"):
+        Store.open(path)
+    monkeypatch.setattr(schema, "CHECKED_WHOLE_BYTES_MAX", 0)
+    if is_refused:
+        with pytest.raises(StoreError, match="is damaged"):
+            Store.open(path)
+    else:
+        with Store.open(path) as store, pytest.raises(StoreError, match="malformed"), store.reading() as connection:
+            connection.execute(f"SELECT * FROM {table}").fetchall()

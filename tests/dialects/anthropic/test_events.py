@@ -52,6 +52,7 @@ def read(*payloads: Json, **names: str) -> list[Event]:
 
 
 TEXT = {"type": "text", "text": ""}
+CALL: Json = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
 END_BLOCK: Json = {"type": "content_block_stop", "index": 0}
 END: Json = {"type": "message_stop"}
 
@@ -104,6 +105,41 @@ def inner(*payloads: Json, **names: str) -> list[Event]:
                 delta(type="input_json_delta", partial_json='{"n": 2}'),
             ],
             [BlockStarted(ToolUse("a", "f", {})), InputDelta('{"n": 2}'), BlockEnded()],
+        ),
+        # An input that is no object: in pieces, whole, nothing, and an object that begins with a blank.
+        (
+            [block(CALL), *(delta(type="input_json_delta", partial_json=piece) for piece in ("", "seven ", "{}"))],
+            [BlockStarted(ToolUse("a", "f", {})), InputDelta('{"unparsed_arguments":"seven {}"}'), BlockEnded()],
+        ),
+        (
+            [block({**CALL, "input": "seven"}), END_BLOCK],
+            [BlockStarted(ToolUse("a", "f", {})), InputDelta('{"unparsed_arguments":"seven"}'), BlockEnded()],
+        ),
+        (
+            [block(CALL), delta(type="input_json_delta", partial_json="null"), END_BLOCK],
+            [BlockStarted(ToolUse("a", "f", {})), InputDelta("{}"), BlockEnded()],
+        ),
+        (
+            [block(CALL), *(delta(type="input_json_delta", partial_json=piece) for piece in (" ", '{"n": 2', "}"))],
+            [BlockStarted(ToolUse("a", "f", {})), InputDelta('{"n":2}'), BlockEnded()],
+        ),
+        # The next call begins anew, and one that was cut is passed on as far as it came.
+        (
+            [
+                block(CALL),
+                delta(type="input_json_delta", partial_json="7"),
+                block({**CALL, "id": "b"}),
+                *(delta(type="input_json_delta", partial_json=piece) for piece in ('{"n":', " sev")),
+            ],
+            [
+                BlockStarted(ToolUse("a", "f", {})),
+                InputDelta('{"unparsed_arguments":"7"}'),
+                BlockEnded(),
+                BlockStarted(ToolUse("b", "f", {})),
+                InputDelta('{"n":'),
+                InputDelta(" sev"),
+                BlockEnded(),
+            ],
         ),
         ([block({"type": "tool_use", "id": "a", "name": "f"})], [BlockStarted(ToolUse("a", "f", {})), BlockEnded()]),
         (

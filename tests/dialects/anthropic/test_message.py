@@ -78,6 +78,23 @@ def test_reading() -> None:
     assert (reply.stop, reply.spent.output_reported, reply.spent.input_reported) == ("tool_use", True, False)
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ({"n": 1}, {"n": 1}),
+        ("seven o'clock", {"unparsed_arguments": "seven o'clock"}),
+        ('{"n": 1}', {"n": 1}),
+        ([1], {"unparsed_arguments": "[1]"}),
+        (7, {"unparsed_arguments": "7"}),
+        (None, {}),
+        ("", {}),
+    ],
+)
+def test_an_input_that_is_no_object_is_mended(told: object, read: dict[str, object]) -> None:
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": told}
+    assert message.read(orjson.dumps({"content": [call]}), {}).blocks == [ToolUse("a", "f", read)]
+
+
 def test_figures_are_cumulative() -> None:
     spent = Spent(Usage())
     message.tell(spent, {"input_tokens": 9, "cache_creation_input_tokens": 4, "output_tokens": 1})

@@ -74,6 +74,7 @@ def test_headers_that_clients_decide_by() -> None:
 
     assert told(Fault(FaultKind.INVALID, "x")) == (b"false", None)
     assert told(Fault(FaultKind.LIMITED, "x", retry_after_s=7)) == (b"true", b"7")
+    assert told(Fault(FaultKind.LIMITED, "x")) == (b"false", None)  # no waiting ends it
     assert told(Fault(FaultKind.UNREACHABLE, "x")) == (b"true", b"1")
 
 

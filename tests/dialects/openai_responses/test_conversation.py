@@ -61,7 +61,7 @@ def test_fields_with_a_common_name() -> None:
     assert found.parallel is False
     assert (found.temperature, found.top_p) == (1.0, 0.5)
     assert found.reasoning == Reasoning(effort="high", display="summarized")
-    assert (found.user, found.service_tier, found.extras) == ("sailor", "standard", {})
+    assert (found.user, found.service_tier, found.extras) == ("sailor", "standard", {"user": "old"})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_reasoning(reasoning: Any, read_as: Reasoning | None) -> None:
 def test_what_has_no_common_name_is_kept_for_the_verdict() -> None:
     found = read(
         truncation="auto",
-        text={"verbosity": "low"},
+        text={"verbosity": "low", "glow": 1},
         include=["reasoning.encrypted_content", "message.output_text.logprobs"],
         service_tier="flex",
         client_metadata={"a": "b"},
@@ -108,9 +108,10 @@ def test_what_has_no_common_name_is_kept_for_the_verdict() -> None:
         metadata={"kept": "for the answer"},
         prompt=None,
     )
+    assert found.verbosity == "low"
     assert found.extras == {
         "truncation": "auto",
-        "text.verbosity": "low",
+        "text.glow": 1,
         "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
         "service_tier": "flex",
         "client_metadata": {"a": "b"},

@@ -50,6 +50,8 @@ def test_an_error_event_is_flat_and_nested() -> None:
         ({"code": "something_new", "message": "m"}, FaultKind.FAILED, "something_new"),
         ({"type": "invalid_request_error", "code": None, "message": "m"}, FaultKind.INVALID, ""),
         ({"code": 7, "message": "m"}, FaultKind.FAILED, ""),
+        ({"code": "unsupported_parameter", "message": "m"}, FaultKind.INVALID, "unsupported_parameter"),
+        ({"code": "slow_down", "message": "m"}, FaultKind.UNAVAILABLE, "slow_down"),
     ],
 )
 def test_a_failure_is_read_by_its_code(error: object, kind: FaultKind, code: str) -> None:
@@ -60,6 +62,12 @@ def test_a_failure_is_read_by_its_code(error: object, kind: FaultKind, code: str
 @pytest.mark.parametrize("error", [None, "sunk", {}, {"code": "server_error"}])
 def test_a_failure_that_says_nothing_is_one(error: object) -> None:
     assert read_failure(error).kind is FaultKind.FAILED
+
+
+def test_a_refused_credential_is_the_operators_matter() -> None:
+    fault = read_failure({"code": "invalid_api_key", "message": "Incorrect API key provided: sk-a**b."})
+    assert fault.kind is FaultKind.UNAVAILABLE
+    assert "sk-" not in fault.text
 
 
 def test_an_empty_account_is_the_operators_matter() -> None:

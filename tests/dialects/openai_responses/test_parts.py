@@ -52,7 +52,7 @@ def test_words(content: Any, blocks: list[Block]) -> None:
         ({"image_url": "data:image/tiff;base64,AAAA"}, Image(source("base64", "AAAA", "image/tiff", "image_url"))),
         (
             {"image_url": "https://a.test/b.png", "detail": "high"},
-            Image(source("url", "https://a.test/b.png", field="image_url"), extras={"detail": "high"}),
+            Image(source("url", "https://a.test/b.png", field="image_url"), detail="high"),
         ),
         ({"file_id": "file_1"}, Image(source("file", "file_1", field="file_id"))),
     ],

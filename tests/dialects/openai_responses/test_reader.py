@@ -140,7 +140,7 @@ def test_nothing_is_told_twice_and_nothing_after_the_end() -> None:
         ("failed", FaultKind.LIMITED, "Rate limit reached. Please try again in 1.5s."),
         ("error_flat", FaultKind.FAILED, "The ferry sank (golden)."),
         ("error_nested", FaultKind.INVALID, "Too long."),
-        ("truncated", FaultKind.TRUNCATED, "The upstream's answer ended before its end."),
+        ("truncated", FaultKind.TRUNCATED, "The upstream's answer ended before it was complete."),
     ],
 )
 def test_a_failure_is_the_last_event(name: str, kind: FaultKind, text: str) -> None:

@@ -154,11 +154,19 @@ def test_the_response_repeats_the_request_and_tells_the_figures() -> None:
 def test_words_after_words_are_parts_of_one_message() -> None:
     blocks: list[Event] = [BlockStarted(Text("")), TextDelta("One."), BlockEnded()]
     refusal: list[Event] = [BlockStarted(Refusal("")), TextDelta("No."), BlockEnded()]
-    hidden: list[Event] = [BlockStarted(Opaque("server_tool_use", {})), ExtraDelta("x", {}), InputDelta("{}"), BlockEnded()]
-    events = written(*blocks, *hidden, *refusal)
+    events = written(*blocks, *refusal)
     assert short(events).count("output_item.added") == short(events).count("output_item.done") == 1
     assert [part["type"] for part in events[-1]["response"]["output"][0]["content"]] == ["output_text", "refusal"]
     assert [event["content_index"] for event in events if "content_index" in event] == [0] * 4 + [1] * 4
+
+
+def test_words_after_a_search_of_the_providers_are_the_next_message() -> None:
+    words: list[Event] = [BlockStarted(Text("")), TextDelta("I look."), BlockEnded()]
+    hidden: list[Event] = [BlockStarted(Opaque("server_tool_use", {})), ExtraDelta("x", {}), InputDelta("{}"), BlockEnded()]
+    events = written(*hidden, *words, *hidden, *hidden, *words, *words)
+    output = events[-1]["response"]["output"]
+    assert [[part["text"] for part in item["content"]] for item in output] == [["I look."], ["I look.", "I look."]]
+    assert [event["output_index"] for event in events if event["type"] == "response.output_item.done"] == [0, 1]
 
 
 def test_thoughts_are_a_summary_and_sealed() -> None:

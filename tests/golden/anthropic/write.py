@@ -304,6 +304,12 @@ STREAMS: dict[str, list[Event]] = {
         *end("end_turn", 25, 4),
         *text(1, "And more."),
     ],
+    "input_no_json": [
+        start("NoJson", "claude-sonnet-5-5", usage(25)),
+        *call(0, "find_ferry", "seven ", "o'clock"),
+        *call(1, "now", " {", "}"),
+        *end("tool_use", 25, 4),
+    ],
 }
 
 BODIES: dict[str, dict[str, Any]] = {

@@ -148,6 +148,7 @@ HIDDEN = reasoning()
 LOOK = message(part("Let me look."), place=1)
 FIND = call("find_ferry", '{"harbour": "Old Quay, pier 3", "hour": 7}', 2)
 NOW = call("now", "{}", 3)
+TALKS = call("find_ferry", "seven o'clock", 2)
 PATCH = custom("apply_patch", '*** Begin Patch\n+ "é" \\ \U0001f6a2\n*** End Patch\n')
 TWO_PARTS = message(part("I can tell you the time."), part("I will not tell you the key.", "refusal"))
 SEARCH: Item = {
@@ -188,6 +189,16 @@ STREAMS: dict[str, list[Event]] = {
         *pieces_of(PATCH, 0, "*** Begin Patch\n+ ", '"é" \\ \U0001f6a2', "\n*** End Patch\n"),
         done(PATCH, 0),
         *closing(PATCH),
+    ],
+    "arguments_no_json": [
+        *opening(),
+        added(TALKS, 0),
+        *pieces_of(TALKS, 0, "seven ", "o'clock"),
+        done(TALKS, 0),
+        added(NOW, 1),
+        *pieces_of(NOW, 1, "", " {", "}"),
+        done(NOW, 1),
+        *closing(TALKS, NOW),
     ],
     "reasoning_hidden": [*opening(), added(HIDDEN, 0), done(HIDDEN, 0), *closing(HIDDEN)],
     "reasoning_raw": [

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.state.inflight import InflightRows
-from gateway.state.journal import RingWriter, Settlement, charges
+from gateway.state.journal import RingWriter, Settlement
 from gateway.state.limits import Amounts, Limits, LimitSpec, LimitState, LimitTable, Metric, Moment, Refused, Taken, Window
+from gateway.state.record import charges
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from tests.state.conftest import numbered

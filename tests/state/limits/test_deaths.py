@@ -13,7 +13,7 @@ MOTHER = """
 import os, random, signal, time
 from collections import Counter
 from gateway.control.lock import ControlLock
-from gateway.state.journal import charges
+from gateway.state.record import charges
 from gateway.state.limits import HoldState, Limits, LimitsBusyError, LimitSpec, LimitTable, Metric, Scope, Taken, Window
 from gateway.state.workers import control_lock_path
 from tests.state.limits.conftest import MONO_NS, asked

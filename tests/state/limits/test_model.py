@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
 from gateway.state.inflight import InflightRows
-from gateway.state.journal import charges
 from gateway.state.layout import Layout
 from gateway.state.limits import Limits, LimitSpec, LimitTable, Metric, Moment, Refused, Scope, Taken, Window
+from gateway.state.record import charges
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from tests.state.conftest import numbered

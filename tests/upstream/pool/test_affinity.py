@@ -3,11 +3,14 @@
 from collections import Counter
 from random import Random
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dialects.body import TEXT_CHARS_MAX
 from gateway.upstream.pool.affinity import KEY_BITS, key_of, order
+from native_fastpath import outline
 
 TURN: dict[str, object] = {
     "model": "m",
@@ -124,3 +127,20 @@ def test_conversations_spread_evenly() -> None:
 def test_any_document_has_a_key(document: object) -> None:
     body = document if isinstance(document, dict) else {"messages": document, "tools": document, "system": document}
     assert 0 < key_of(2**32 - 1, b"", body) < 2**KEY_BITS
+
+
+def test_the_key_is_the_same_however_much_an_outline_leaves() -> None:
+    long = "Every word of it is the same. " * 100
+    messages = [{"role": "assistant", "content": long}, {"role": "user", "content": [{"type": "text", "text": long}]}]
+    named = {"user_id": "somebody " * 100}
+    for document in (
+        {"system": long, "tools": [{"name": "n" * 700, "description": long}], "messages": messages},
+        {"system": [{"type": "text", "text": long}], "messages": messages},
+        {"input": [long, long], "instructions": long},
+        {"input": long},
+        {"metadata": named, "messages": messages},
+    ):
+        body = orjson.dumps(document)
+        shape = outline(body, TEXT_CHARS_MAX)
+        assert key_of(1, b"", orjson.loads(shape)) == key_of(1, b"", document)
+        assert len(shape) < len(body) or document == {"input": long}
