@@ -91,7 +91,7 @@ fmt: install-dev
 # CONSOLE=1 measures P1, P2 and P4 while somebody has the console open and live.
 bench: install-dev compile
 	@sh tools/debian nginx-light nginx || true
-	$(BIN)/python -m loadtest.bench $(if $(CONSOLE),--console --only p1,p2,p4)
+	$(BIN)/python -m loadtest.bench $(if $(CONSOLE),--console)
 
 # Ten million receipts take 2 GB and some minutes; RECEIPTS=200000 is a try.
 RECEIPTS ?= 10000000
