@@ -4,6 +4,8 @@ Owns the way from bytes to payloads and the two bad ends: bytes that cannot be r
 payload says, and which events close an answer, is each dialect's own.
 """
 
+from abc import ABC, abstractmethod
+
 from gateway.core.faults import Fault, FaultKind
 from gateway.dialects import sse
 from gateway.dialects.events import Event, Failed
@@ -13,7 +15,7 @@ GARBLED = "The upstream's answer cannot be read."
 TRUNCATED = "The upstream's answer ended before it was complete."
 
 
-class Reading:
+class Reading(ABC):
     """One stream. Nothing is taken once it is over."""
 
     def __init__(self) -> None:
@@ -42,14 +44,17 @@ class Reading:
                 self._fail(Fault(FaultKind.TRUNCATED, TRUNCATED), events)
         return events
 
+    @abstractmethod
     def _take(self, payload: bytes, events: list[Event]) -> None:
-        raise NotImplementedError
+        """Adds what a payload says."""
 
+    @abstractmethod
     def _has_stopped(self) -> bool:
-        raise NotImplementedError
+        """Whether a reason to stop was given, so that only the last word may be missing."""
 
+    @abstractmethod
     def _close(self, events: list[Event]) -> None:
-        raise NotImplementedError
+        """Adds what ends an answer whose last word is missing."""
 
     def _fail(self, why: Fault, events: list[Event]) -> None:
         self._over = True
