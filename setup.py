@@ -58,7 +58,7 @@ HOT = (
     "gateway/catalog/measures.py",
     # What the control plane does once for every request. Nothing of settings: a compiled object cannot be handed to a process.
     *(f"gateway/control/{name}.py" for name in ("books/entry", "books/lines", "books/rollup", "metrics", "speeds")),
-    *(f"gateway/core/{name}.py" for name in ("ids", "money")),
+    *(f"gateway/core/{name}.py" for name in ("ids", "money", "usage")),
 )
 
 

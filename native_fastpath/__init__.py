@@ -16,6 +16,8 @@ __all__ = [
     "ROW_HEADER",
     "Region",
     "base62",
+    "fold_names",
+    "keep_headers",
     "load",
     "members",
     "outline",
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
         ROW_HEADER,
         Region,
         base62,
+        fold_names,
+        keep_headers,
         members,
         outline,
         sort_headers,
@@ -60,6 +64,8 @@ else:
     ROW_HEADER = _chosen.ROW_HEADER
     Region = _chosen.Region
     base62 = _chosen.base62
+    fold_names = _chosen.fold_names
+    keep_headers = _chosen.keep_headers
     members = _chosen.members
     outline = _chosen.outline
     sort_headers = _chosen.sort_headers

@@ -1,12 +1,15 @@
 /* The C twin of pure.py: the module itself. region.c maps files and stores words, tables.c knows keys, rings and rows, scan.c
- * finds the members of a JSON object, outlines.c cuts its long strings, headers.c sorts the headers of a request, sampling.c weighs a
- * sample of its body, texts.c writes identifiers and rate-limit headers. Nothing releases the GIL: every call is shorter than handing
+ * finds the members of a JSON object, outlines.c cuts its long strings, headers.c sorts the headers of requests and answers, sampling.c
+ * weighs a sample of a body, texts.c writes identifiers and rate-limit headers. Nothing releases the GIL: every call is shorter than handing
  * it over would be. */
 
 #include "region.h"
 
 static PyMethodDef functions[] = {
     {"base62", base62, METH_O, "16 bytes as 22 base62 characters."},
+    {"fold_names", (PyCFunction)(void (*)(void))fold_names, METH_FASTCALL, "Puts the names of headers in lower case."},
+    {"keep_headers", (PyCFunction)(void (*)(void))keep_headers, METH_FASTCALL,
+     "Headers without those of some names or beginnings."},
     {"members", members, METH_O, "The top-level members of a JSON object: (raw key, value start, value end)."},
     {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, "A JSON text with its long strings cut short."},
     {"sort_headers", (PyCFunction)(void (*)(void))sort_headers, METH_FASTCALL,

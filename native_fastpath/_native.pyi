@@ -1,3 +1,5 @@
+from native_fastpath.headers import fold_names as fold_names
+from native_fastpath.headers import keep_headers as keep_headers
 from native_fastpath.headers import sort_headers as sort_headers
 from native_fastpath.outlines import outline as outline
 from native_fastpath.pure import Region as Region

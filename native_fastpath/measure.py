@@ -103,6 +103,8 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         f"outline, {len(nested) // 1000} kB, code in 300 blocks": lambda: implementation.outline(nested, 512),
         f"outline, {len(spoken) // 1000} kB, French in 300 blocks": lambda: implementation.outline(spoken, 512),
         "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
+        "keep_headers, 16 headers": lambda: implementation.keep_headers(_HEADERS, _KEPT_BACK, (b"cf-",)),
+        "fold_names, 16 headers": lambda: implementation.fold_names(_HEADERS),
         "base62": lambda: implementation.base62(_DIGEST[:16]),
         "tell_limits, 20 headers": lambda: implementation.tell_limits(_FIGURES, next(_MOMENTS_NS)),
     }

@@ -5,6 +5,8 @@ of region.c, and tables.py, locks.py, debts.py, limits.py, chains.py, holds.py, 
 headers.py of those with their names.
 """
 
+from native_fastpath.headers import fold_names as fold_names
+from native_fastpath.headers import keep_headers as keep_headers
 from native_fastpath.headers import sort_headers as sort_headers
 from native_fastpath.holds import Holds
 from native_fastpath.outlines import outline as outline

@@ -25,21 +25,39 @@ static bool is_escape(const unsigned char *at, const unsigned char *end) {
            is_hex(at[5]);
 }
 
-static void weigh_window(const unsigned char *at, const unsigned char *end, const uint16_t *weights, Weighed *weighed) {
+static bool is_blob(const unsigned char *at, const unsigned char *end) {
     bool blob = at < end;
-    uint64_t weight = 0;
-    while (at < end) {
-        unsigned char byte = *at;
-        if (byte == '\\' && is_escape(at, end)) {
-            byte = ESCAPE_AS;
-            at += ESCAPE_BYTES - 1;
-        }
-        blob = blob && is_base64(byte);
-        weight += weights[byte];
-        at++;
+    for (; blob && at < end; at++) { /* a text has a blank or a quote before long */
+        blob = is_base64(*at);
     }
-    weighed->weight += weight;
-    weighed->blob = weighed->blob || blob;
+    return blob;
+}
+
+/* The weight of bytes among which there is no escape, four at a time. */
+static uint64_t weigh_plain(const unsigned char *at, const unsigned char *end, const uint16_t *weights) {
+    uint64_t weight = 0;
+    for (; end - at >= 4; at += 4) {
+        weight += (uint32_t)weights[at[0]] + weights[at[1]] + weights[at[2]] + weights[at[3]];
+    }
+    for (; at < end; at++) {
+        weight += weights[*at];
+    }
+    return weight;
+}
+
+static void weigh_window(const unsigned char *at, const unsigned char *end, const uint16_t *weights, Weighed *weighed) {
+    weighed->blob = weighed->blob || is_blob(at, end);
+    while (at < end) {
+        const unsigned char *backslash = memchr(at, '\\', (size_t)(end - at));
+        const unsigned char *stop = backslash == NULL ? end : backslash;
+        weighed->weight += weigh_plain(at, stop, weights);
+        at = stop;
+        if (at < end) {
+            bool escape = is_escape(at, end);
+            weighed->weight += weights[escape ? ESCAPE_AS : '\\'];
+            at += escape ? ESCAPE_BYTES : 1;
+        }
+    }
 }
 
 /* sampling.weigh, for every request of a caller with a limit on tokens or cost. Bounds: with windows and window_bytes at most 2^20

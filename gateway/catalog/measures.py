@@ -9,13 +9,14 @@ write dollars and messages, which may have a fraction.
 
 import re
 from decimal import Decimal
+from typing import Final
 
 from gateway.catalog.models import LINES
 from gateway.core.money import NANODOLLARS_PER_DOLLAR
 from gateway.core.usage import Usage
 
 # Word -> number in the shared file; the numbers are part of its layout.
-METRICS = {
+METRICS: Final = {
     "requests": 1,
     "input_tokens": 2,
     "output_tokens": 3,
@@ -24,19 +25,19 @@ METRICS = {
     "concurrency": 6,
     "messages": 7,
 }
-WINDOWS = {"minute": 1, "5h": 2, "day": 3, "month": 4, "total": 5}
-ALL = "all"
-CLASSES = (ALL, "opus", "sonnet", "haiku", "fable", "mythos", "other")
+WINDOWS: Final = {"minute": 1, "5h": 2, "day": 3, "month": 4, "total": 5}
+ALL: Final = "all"
+CLASSES: Final = (ALL, "opus", "sonnet", "haiku", "fable", "mythos", "other")
 assert set(CLASSES) == {ALL, *LINES}
 
-PATTERN_BYTES_MAX = 64  # its place in the shared file
-AMOUNT_MAX = 10**15  # of anything, in its own unit; keeps every sum of amounts inside 63 bits
-THOUSANDTHS = 1000
+PATTERN_BYTES_MAX: Final = 64  # its place in the shared file
+AMOUNT_MAX: Final = 10**15  # of anything, in its own unit; keeps every sum of amounts inside 63 bits
+THOUSANDTHS: Final = 1000
 
-_SCALES = {"cost": NANODOLLARS_PER_DOLLAR, "messages": THOUSANDTHS}
-_WORD = re.compile(r"[a-z_]+")
-_PATTERN = re.compile(r"[!-~]+")
-_AMOUNT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+_SCALES: Final = {"cost": NANODOLLARS_PER_DOLLAR, "messages": THOUSANDTHS}
+_WORD: Final = re.compile(r"[a-z_]+")
+_PATTERN: Final = re.compile(r"[!-~]+")
+_AMOUNT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 
 
 def amounts(usage: Usage, cost_nanodollars: int, weight: int) -> tuple[int, int, int, int, int, int, int, int]:

@@ -6,16 +6,17 @@ read from others. How each credential does is counted by the workers themselves,
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from prometheus_client.metrics_core import CounterMetricFamily, Metric, SummaryMetricFamily
 
 from gateway.core.outcome import Outcome
 
-_UNDECIDED = frozenset({int(Outcome.REFUSED), int(Outcome.CLIENT_GONE), int(Outcome.WORKER_KILLED)})
-_FINISHED = int(Outcome.FINISHED)
-SERVER_ERROR = 500
-LIMITED = 429
-_LABELS = ["provider", "model"]
+_UNDECIDED: Final = frozenset({int(Outcome.REFUSED), int(Outcome.CLIENT_GONE), int(Outcome.WORKER_KILLED)})
+_FINISHED: Final = int(Outcome.FINISHED)
+SERVER_ERROR: Final = 500
+LIMITED: Final = 429
+_LABELS: Final = ["provider", "model"]
 
 
 @dataclass(slots=True)

@@ -7,23 +7,24 @@ caller knows anyway: so a receipt is found by its id among rows that are kept in
 
 import os
 import struct
+from typing import Final
 
 from native_fastpath import base62
 
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-ID_BYTES = 16
-ID_CHARS = 22  # 11 for each half of 64 bits: ceil(64 / log2(62))
-MILLISECOND_NS = 1_000_000
-_TIME_BYTES = 6  # milliseconds until the year 10889
-_TIME_MAX = 2**48 - 1
+ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ID_BYTES: Final = 16
+ID_CHARS: Final = 22  # 11 for each half of 64 bits: ceil(64 / log2(62))
+MILLISECOND_NS: Final = 1_000_000
+_TIME_BYTES: Final = 6  # milliseconds until the year 10889
+_TIME_MAX: Final = 2**48 - 1
 
-_HALVES = struct.Struct(">QQ")
-_VALUES = {char: value for value, char in enumerate(ALPHABET)}
+_HALVES: Final = struct.Struct(">QQ")
+_VALUES: Final = {char: value for value, char in enumerate(ALPHABET)}
 
 
 # Random bytes are taken from the system for this many ids at once: one call for each would cost 0.4 us a request.
-_BATCH_IDS = 256
-_batch: list[bytes] = []
+_BATCH_IDS: Final = 256
+_batch: Final[list[bytes]] = []
 
 
 def fresh_id() -> bytes:

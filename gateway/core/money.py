@@ -5,9 +5,10 @@ published price is a whole number of nanodollars per token and nothing is ever r
 """
 
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
-NANODOLLARS_PER_DOLLAR = 1_000_000_000
-NANODOLLARS_PER_TOKEN_PER_DOLLAR_PER_MTOK = 1000
+NANODOLLARS_PER_DOLLAR: Final = 1_000_000_000
+NANODOLLARS_PER_TOKEN_PER_DOLLAR_PER_MTOK: Final = 1000
 
 
 def nanodollars_per_token(dollars_per_mtok: str) -> int:

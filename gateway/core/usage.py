@@ -10,7 +10,7 @@ from dataclasses import dataclass
 TOKENS_MAX = 2**31 - 1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Usage:
     """Tokens of one request by price class. `input_tokens` excludes cache reads and writes, as on Anthropic's wire."""
 
@@ -19,6 +19,20 @@ class Usage:
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
     output_tokens: int = 0
+
+    def __init__(
+        self,
+        input_tokens: int = 0,
+        cache_read_tokens: int = 0,
+        cache_write_5m_tokens: int = 0,
+        cache_write_1h_tokens: int = 0,
+        output_tokens: int = 0,
+    ) -> None:
+        self.input_tokens = input_tokens
+        self.cache_read_tokens = cache_read_tokens
+        self.cache_write_5m_tokens = cache_write_5m_tokens
+        self.cache_write_1h_tokens = cache_write_1h_tokens
+        self.output_tokens = output_tokens
 
     @property
     def total_input_tokens(self) -> int:

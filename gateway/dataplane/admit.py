@@ -8,6 +8,7 @@ workers. A flood against a limit with nothing left ends before its body is read 
 """
 
 from dataclasses import replace
+from typing import Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import settle, standing
@@ -20,10 +21,10 @@ from gateway.state.inflight import RowsTakenError
 from gateway.state.limits import Amounts, LimitsBusyError, Metric, Refused
 from gateway.state.record import Surface
 
-BOOKS_DOWN = "The gateway cannot record usage at the moment. Please try again."
-BUSY = "The gateway is handling as many requests as it can. Please try again."
+BOOKS_DOWN: Final = "The gateway cannot record usage at the moment. Please try again."
+BUSY: Final = "The gateway is handling as many requests as it can. Please try again."
 # Limits on all models, whatever the body will say.
-ALL_MODELS = 1
+ALL_MODELS: Final = 1
 
 
 def early(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:

@@ -10,6 +10,7 @@ class of tokens they could fall into. What was really used takes its place in th
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.catalog.measures import amounts
 from gateway.catalog.prices import Rate
@@ -19,15 +20,15 @@ from gateway.state.limits import NOTHING, Amounts, Metric
 from gateway.tokens.bound import fast_bound
 from gateway.tokens.families import Family
 
-ONE_REQUEST: Amounts = (0, 1, 0, 0, 0, 0, 1, 0)
-ONE_AT_A_TIME: Amounts = (0, 0, 0, 0, 0, 0, 1, 0)
+ONE_REQUEST: Final[Amounts] = (0, 1, 0, 0, 0, 0, 1, 0)
+ONE_AT_A_TIME: Final[Amounts] = (0, 0, 0, 0, 0, 0, 1, 0)
 
 # Metrics of which a request may not know how much it needs before its body was read.
-_BY_TOKENS = 1 << Metric.INPUT_TOKENS | 1 << Metric.OUTPUT_TOKENS | 1 << Metric.TOTAL_TOKENS | 1 << Metric.COST
-_COST = 1 << Metric.COST
+_BY_TOKENS: Final = 1 << Metric.INPUT_TOKENS | 1 << Metric.OUTPUT_TOKENS | 1 << Metric.TOTAL_TOKENS | 1 << Metric.COST
+_COST: Final = 1 << Metric.COST
 
 
-@dataclass(slots=True)  # not frozen: compiled, that takes ten times as long to make
+@dataclass(slots=True, init=False)  # not frozen: compiled, that takes ten times as long to make
 class Worst:
     """The worst case of a Messages request. `full` is asked for; `least` is what must be there: of a stream its input and one
     token of output, since it can be ended where the budget ends; of any other call everything.
@@ -36,6 +37,11 @@ class Worst:
     full: Amounts
     least: Amounts
     input_nanodollars: int = 0
+
+    def __init__(self, full: Amounts, least: Amounts, input_nanodollars: int = 0) -> None:
+        self.full = full
+        self.least = least
+        self.input_nanodollars = input_nanodollars
 
 
 @dataclass(slots=True)
@@ -86,7 +92,7 @@ def worst_case(
     if metrics & _COST and rate is not None:
         dear = rate.at(input_tokens)
         per_token = dear.input_nanodollars
-        if b"cache_control" in (body if shape is None else shape):
+        if (body if shape is None else shape).find(b"cache_control") >= 0:  # `in` asks for a number first, and raises
             per_token = max(per_token, dear.cache_write_5m_nanodollars, dear.cache_write_1h_nanodollars)
         input_cost, output_cost = input_tokens * per_token, dear.output_nanodollars
     total, cost = input_tokens + max_tokens, input_cost + max_tokens * output_cost

@@ -8,13 +8,14 @@ made the attempt decides whether there is another. So a stream's first events wa
 """
 
 import zlib
-from typing import Protocol
+from typing import Final, Protocol
 
 import orjson
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
+from gateway.core.usage import Usage
 from gateway.dataplane import headers, settle
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.flow import Flow
@@ -25,16 +26,17 @@ from gateway.state.record import Flags, Surface
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_answer, of_fault, of_stream_error
 
 # A Message of 128 000 tokens is about half a megabyte; images do not come back. An error is a sentence.
-COLLECTED_BYTES_MAX = 64 * 1024 * 1024
-ERROR_BYTES_MAX = 1024 * 1024
+COLLECTED_BYTES_MAX: Final = 64 * 1024 * 1024
+ERROR_BYTES_MAX: Final = 1024 * 1024
 # Nobody asked for a compressed answer. What one may unfold to at once: 16 MB take 30 ms, in which nobody else is served.
-INFLATED_BYTES_MAX = 16 * 1024 * 1024
-INFLATED = (b"gzip", b"x-gzip", b"deflate")
+INFLATED_BYTES_MAX: Final = 16 * 1024 * 1024
+INFLATED: Final = (b"gzip", b"x-gzip", b"deflate")
 
-UPSTREAM_REFUSED_US = "The gateway's credential for the upstream was refused. The operator has to replace it."
-GARBLED = "The upstream's answer cannot be read."
-TOO_LARGE = "The upstream's answer is too large."
-REDACTED = b"[redacted]"
+UPSTREAM_REFUSED_US: Final = "The gateway's credential for the upstream was refused. The operator has to replace it."
+GARBLED: Final = "The upstream's answer cannot be read."
+_ALL_TOLD: Final = Missing.NONE  # asking an enumeration for its member costs as much as the comparison
+TOO_LARGE: Final = "The upstream's answer is too large."
+REDACTED: Final = b"[redacted]"
 
 
 class Answer(Protocol):
@@ -240,25 +242,30 @@ class Collected:
             if not (exchange.reshape or exchange.echoes):
                 self._pairs = kept
         if exchange.metered:
-            dialect = exchange.dialect
-            usage, missing = dialect.usage_of(plain)
-            if Missing.MESSAGE in missing:
-                raise Fault(FaultKind.GARBLED, GARBLED)
-            if Missing.INPUT in missing and Missing.OUTPUT in missing:
-                self._inside = error_inside(plain)
-                if self._inside is not None:
-                    raise Fault(FaultKind.FAILED, GARBLED)
+            usage, missing = exchange.dialect.usage_of(plain)
+            if missing is not _ALL_TOLD:
+                self._estimate(plain, usage, missing)
             exchange.usage = usage
             exchange.first_content_ns = self._clock.monotonic_ns()
-            if Missing.INPUT in missing:
-                usage.input_tokens = settle.estimated_input_tokens(exchange)
-                exchange.flags |= Flags.INPUT_ESTIMATED.value
-            if Missing.OUTPUT in missing:
-                usage.output_tokens = settle.estimated_output_tokens(dialect.content_bytes(plain))
-                exchange.flags |= Flags.OUTPUT_ESTIMATED.value
         if exchange.reshape is not None:
             return exchange.reshape(plain)
         return exchange.dialect.echo_model(plain, exchange.model_asked) if exchange.echoes else body
+
+    def _estimate(self, plain: bytes, usage: Usage, missing: Missing) -> None:
+        """Fills in what the answer does not tell. Raises Fault when it is no message at all."""
+        exchange = self._exchange
+        if Missing.MESSAGE in missing:
+            raise Fault(FaultKind.GARBLED, GARBLED)
+        if Missing.INPUT in missing and Missing.OUTPUT in missing:
+            self._inside = error_inside(plain)
+            if self._inside is not None:
+                raise Fault(FaultKind.FAILED, GARBLED)
+        if Missing.INPUT in missing:
+            usage.input_tokens = settle.estimated_input_tokens(exchange)
+            exchange.flags |= Flags.INPUT_ESTIMATED.value
+        if Missing.OUTPUT in missing:
+            usage.output_tokens = settle.estimated_output_tokens(exchange.dialect.content_bytes(plain))
+            exchange.flags |= Flags.OUTPUT_ESTIMATED.value
 
     def _plain(self, body: bytes) -> bytes:
         """The body without its content encoding, and the headers without the word of it. Of an error, what can be read.

@@ -4,6 +4,8 @@ Owns the choice between an idle connection and a new one, and the one repetition
 was closed in the moment of sending, with nothing of an answer seen.
 """
 
+from typing import Final
+
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.exchange import Exchange
 from gateway.dataplane.opening import opened
@@ -12,7 +14,7 @@ from gateway.dataplane.routing import Form
 from gateway.state.counters import Counter, SlotCounters
 from gateway.upstream.connections import Connections
 
-TRIES = 2
+TRIES: Final = 2
 
 
 async def attempt(exchange: Exchange, relay: Passthrough, connections: Connections, counters: SlotCounters, form: Form) -> None:

@@ -6,13 +6,14 @@ and counted where there is none.
 
 import asyncio
 import zlib
+from typing import Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.headers import Said
 from gateway.dataplane.passthrough import Passthrough, Receive
 
 # Inflating a megabyte takes about two milliseconds; between pieces other requests get their turn.
-INFLATE_PIECE_BYTES = 1 << 20
+INFLATE_PIECE_BYTES: Final = 1 << 20
 
 
 class ClientGone(Exception):

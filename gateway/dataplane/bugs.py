@@ -4,16 +4,17 @@ An exception's text may hold what a client or an upstream sent, so it is told by
 """
 
 import traceback
+from typing import Final
 
 import structlog
 
 from gateway.dataplane.exchange import Exchange
 
-FRAMES_MAX = 8
+FRAMES_MAX: Final = 8
 # What whoever called is told.
-TEXT = "Internal server error"
+TEXT: Final = "Internal server error"
 
-_log = structlog.get_logger()
+_log: Final = structlog.get_logger()
 
 
 def log(exchange: Exchange, error: Exception) -> None:

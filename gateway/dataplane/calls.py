@@ -7,7 +7,7 @@ nothing, so no cancellation can come between its parts.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.outcome import Outcome
@@ -48,9 +48,9 @@ from gateway.upstream.pool import affinity
 Scope = dict[str, Any]
 Probes = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BATCHES = "/v1/messages/batches"
+BATCHES: Final = "/v1/messages/batches"
 # Forms and API calls of the control plane; the largest is a page of settings.
-CONTROL_BODY_BYTES_MAX = 1024 * 1024
+CONTROL_BODY_BYTES_MAX: Final = 1024 * 1024
 
 
 class Calls:

@@ -9,6 +9,7 @@ upstream's own words; when no attempt could be made at all, the words in which a
 """
 
 from functools import partial
+from typing import Final
 
 from gateway.catalog.routes import Target
 from gateway.core.faults import Fault, FaultKind
@@ -29,23 +30,23 @@ from gateway.upstream.pool.reading import Told, of_fault
 # Lanes of the pool for what has limits of its own at the upstream: counts, and all that goes to no model.
 COUNTS, OTHERS = "/count_tokens", "/other"
 # Calls that go to no model prefer one and the same credential: files and batches belong to the account that made them.
-OTHERS_KEY = 1
+OTHERS_KEY: Final = 1
 
-LIMITED = "All credentials for this model are at their rate limits. Please try again."
-OVERLOADED = "The upstream is overloaded. Please try again."
-BUSY = "All credentials for this model are in use. Please try again."
-OUT = "No credential for this model can be used at the moment. The operator has to see to it."
-OUT_FOR_NOW = "The upstream does not answer at the moment. Please try again."
+LIMITED: Final = "All credentials for this model are at their rate limits. Please try again."
+OVERLOADED: Final = "The upstream is overloaded. Please try again."
+BUSY: Final = "All credentials for this model are in use. Please try again."
+OUT: Final = "No credential for this model can be used at the moment. The operator has to see to it."
+OUT_FOR_NOW: Final = "The upstream does not answer at the moment. Please try again."
 
 # Why nothing can be picked: what the client is told, when the upstream had no words of its own for it.
-_FAULTS: dict[str, tuple[FaultKind, str]] = {
+_FAULTS: Final[dict[str, tuple[FaultKind, str]]] = {
     "limited": (FaultKind.LIMITED, LIMITED),
     "overloaded": (FaultKind.UNAVAILABLE, OVERLOADED),
     "busy": (FaultKind.UNAVAILABLE, BUSY),
     "failing": (FaultKind.UNAVAILABLE, OUT_FOR_NOW),
     "tried": (FaultKind.UNAVAILABLE, OUT_FOR_NOW),
 }
-_OUT = (FaultKind.UNAVAILABLE, OUT)
+_OUT: Final = (FaultKind.UNAVAILABLE, OUT)
 
 
 class Failed:

@@ -5,30 +5,31 @@ what describes the hop before us, and on the way back what belongs to the operat
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.dataplane.exchange import Exchange
 from gateway.upstream.pool.affinity import SESSION_HEADERS
 from gateway.upstream.providers import TOLD, Upstream
-from native_fastpath import sort_headers
+from native_fastpath import keep_headers, sort_headers
 
 Headers = list[tuple[bytes, bytes]]
 
-_HOP_BY_HOP = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     b"connection content-length expect http2-settings keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
 )
 # Kept back from the upstream. `accept-encoding`: usage is read from the answer, so the upstream is not asked to compress.
 # `host` and `content-length` are written anew; `cookie` is a credential; the rest describes the hop before us.
-_KEPT_BACK = _HOP_BY_HOP | frozenset(
+_KEPT_BACK: Final = _HOP_BY_HOP | frozenset(
     b"accept-encoding authorization cookie forwarded host proxy-authenticate proxy-authorization via x-api-key x-forwarded-for "
     b"x-forwarded-host x-forwarded-port x-forwarded-proto x-forwarded-server x-real-ip".split()
 )
-_NOTED = frozenset(
+_NOTED: Final = frozenset(
     b"anthropic-beta anthropic-version authorization connection content-encoding content-length content-type host "
     b"transfer-encoding x-api-key".split()
 ) | frozenset(SESSION_HEADERS)
-ATTEMPTS = b"x-gateway-attempts"
+ATTEMPTS: Final = b"x-gateway-attempts"
 # Kept back from the client. `location`, because no client shall follow an upstream's redirect with a key of ours.
-_DROPPED_RESPONSE = (
+_DROPPED_RESPONSE: Final = (
     _HOP_BY_HOP - {b"content-length"}
     | frozenset(
         b"alt-svc anthropic-organization-id anthropic-workspace-id date location openai-organization proxy-authenticate server "
@@ -36,27 +37,25 @@ _DROPPED_RESPONSE = (
     )
     | {TOLD, ATTEMPTS}
 )
-_DROPPED_OF_CONTROL = _HOP_BY_HOP - {b"content-length"} | {b"date", b"server"}
-_DROPPED_RESPONSE_PREFIXES = (b"cf-", b"anthropic-ratelimit-unified-")
+_DROPPED_WITH_LENGTH: Final = _DROPPED_RESPONSE | {b"content-length"}
+_DROPPED_OF_CONTROL: Final = _HOP_BY_HOP - {b"content-length"} | {b"date", b"server"}
+_DROPPED_RESPONSE_PREFIXES: Final = (b"cf-", b"anthropic-ratelimit-unified-")
 
 # What a client says in its dialect's own terms, and what is said anew of a translated body.
-_OF_A_DIALECT = (
+_OF_A_DIALECT: Final = (
     *(b"accept:", b"anthropic-", b"content-encoding:", b"content-type:", b"openai-"),
     *(b"x-claude-", b"x-codex-", b"x-stainless-"),
 )
 
 # The address a request to the control plane came from, written by the worker: whatever a client says here is dropped.
-PEER = b"x-sluice-peer"
-_HOP_OR_PEER = _HOP_BY_HOP | {PEER}
+PEER: Final = b"x-sluice-peer"
+_HOP_OR_PEER: Final = _HOP_BY_HOP | {PEER}
 
-NAMES_REMEMBERED_MAX = 1024
-_verdicts: dict[bytes, bool] = {}
-
-_ONE_ATTEMPT = (ATTEMPTS, b"1")
-_JSON_CHARSETS = (b"utf-8", b"utf8")
+_ONE_ATTEMPT: Final = (ATTEMPTS, b"1")
+_JSON_CHARSETS: Final = (b"utf-8", b"utf8")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Said:
     """What a request's headers say: `block` is the lines to send on, `notes` the values that decide something here.
 
@@ -66,6 +65,10 @@ class Said:
 
     block: bytes
     notes: dict[bytes, bytes]
+
+    def __init__(self, block: bytes, notes: dict[bytes, bytes]) -> None:
+        self.block = block
+        self.notes = notes
 
     @property
     def content_length(self) -> int | None:
@@ -173,23 +176,12 @@ def way(exchange: Exchange) -> Headers:
 
 def to_client(headers: Headers, *, keep_length: bool) -> Headers:
     """An upstream's headers for the client. `keep_length` when the body goes on with the very same bytes."""
-    return [pair for pair in headers if _travels(pair[0]) and (keep_length or pair[0] != b"content-length")]
+    return keep_headers(headers, _DROPPED_RESPONSE if keep_length else _DROPPED_WITH_LENGTH, _DROPPED_RESPONSE_PREFIXES)
 
 
 def from_control(headers: Headers) -> Headers:
     """The control plane's headers for the client: redirects and cookies are our own there."""
-    return [pair for pair in headers if pair[0] not in _DROPPED_OF_CONTROL]
-
-
-def _travels(name: bytes) -> bool:
-    """Whether a header of an answer goes on to the client. Upstreams send few names, so the verdicts are remembered."""
-    verdict = _verdicts.get(name)
-    if verdict is None:
-        if len(_verdicts) >= NAMES_REMEMBERED_MAX:
-            _verdicts.clear()
-        verdict = name not in _DROPPED_RESPONSE and not name.startswith(_DROPPED_RESPONSE_PREFIXES)
-        _verdicts[name] = verdict
-    return verdict
+    return keep_headers(headers, _DROPPED_OF_CONTROL, ())
 
 
 def value_of(headers: Headers, name: bytes) -> bytes | None:

@@ -5,6 +5,7 @@ both headers, so a limit on a key holds whichever way the key arrives.
 """
 
 import re
+from typing import Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.headers import Said
@@ -12,9 +13,9 @@ from gateway.dialects.passing import ANTHROPIC, Passing
 from gateway.state.keys import KeyRow, KeyState, KeyTable
 from gateway.state.pepper import Pepper
 
-_BEARER = re.compile(rb"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
+_BEARER: Final = re.compile(rb"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
 # Longer than any key anyone mints; a digest over more would let a header cost us time.
-CREDENTIAL_BYTES_MAX = 512
+CREDENTIAL_BYTES_MAX: Final = 512
 
 
 def identify(said: Said, keys: KeyTable, pepper: Pepper, wall_s: int, dialect: Passing = ANTHROPIC) -> KeyRow:

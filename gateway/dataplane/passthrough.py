@@ -15,7 +15,7 @@ the client saw anything of it has not ended the call: it is `kept`, and whoever 
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
@@ -38,10 +38,10 @@ from gateway.upstream.transport.http1 import Connection
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-REDIRECTED = "The upstream answered with a redirect, which is not followed."
-STALLED = "The upstream did not answer in time."
-OVER = "The call took longer than the gateway lets calls take."
-NOT_A_MESSAGE = "The upstream answered with something that is not a message."
+REDIRECTED: Final = "The upstream answered with a redirect, which is not followed."
+STALLED: Final = "The upstream did not answer in time."
+OVER: Final = "The call took longer than the gateway lets calls take."
+NOT_A_MESSAGE: Final = "The upstream answered with something that is not a message."
 
 
 class Passthrough:

@@ -5,7 +5,7 @@ passed on; `translated` has whole answers. Everything happens inside `data_recei
 and what differs between them is in `dialects.passing` and `dialects.translation`.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
@@ -23,7 +23,7 @@ from gateway.dialects.sse import OverlongEvent
 from gateway.state.record import Flags
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_fault, of_refusal
 
-TRUNCATED = "The upstream's answer ended before it was complete."
+TRUNCATED: Final = "The upstream's answer ended before it was complete."
 
 
 class Stream(Protocol):

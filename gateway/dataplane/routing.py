@@ -5,6 +5,8 @@ model's name, or translated. The form for the first target is made before anythi
 when it is tried.
 """
 
+from typing import Final
+
 import orjson
 
 from gateway.catalog.routes import Target
@@ -21,9 +23,9 @@ from gateway.dialects.translation import Translation
 from gateway.upstream.providers import Upstream
 
 # What a client of another dialect cannot say itself. Under this version the fields of sampling are the model's matter.
-VERSION_LINE = b"anthropic-version: 2023-06-01\r\n"
-NOT_NATIVE = "This path is not served: no upstream of this gateway has it."
-NOT_PLAIN = "No upstream of this gateway has this for the model asked for."
+VERSION_LINE: Final = b"anthropic-version: 2023-06-01\r\n"
+NOT_NATIVE: Final = "This path is not served: no upstream of this gateway has it."
+NOT_PLAIN: Final = "No upstream of this gateway has this for the model asked for."
 
 
 class Form:

@@ -11,6 +11,8 @@ Owns the billing rule of every ending; RELIABILITY of the figures is marked by f
     worker killed   as the in-flight row last said (settled by the control plane)
 """
 
+from typing import Final
+
 from gateway.core.outcome import Outcome
 from gateway.core.usage import TOKENS_MAX, Usage
 from gateway.dataplane.amounts import used
@@ -20,13 +22,13 @@ from gateway.state.limits import Amounts
 from gateway.state.record import Flags, pack
 
 # English prose and code lie between 3 and 5 bytes a token in the tokenizers that matter; a figure made of this is marked.
-REQUEST_BYTES_PER_TOKEN = 4
+REQUEST_BYTES_PER_TOKEN: Final = 4
 
-NOTHING = Usage()  # never written to
+NOTHING: Final = Usage()  # never written to
 # Flags are plain integers on the hot path: combining two members of an IntFlag costs 0.85 us.
-STREAM = Flags.STREAM.value
+STREAM: Final = Flags.STREAM.value
 
-_NOTHING_BILLED = frozenset((Outcome.REFUSED, Outcome.REJECTED))
+_NOTHING_BILLED: Final = frozenset((Outcome.REFUSED, Outcome.REJECTED))
 
 
 def estimated_input_tokens(exchange: Exchange) -> int:

@@ -5,6 +5,7 @@ the tightest limit of each kind had left with this request's worst case held.
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.money import dollars
@@ -13,11 +14,11 @@ from native_fastpath import tell_limits
 
 Headers = list[tuple[bytes, bytes]]
 
-UNPAID = "Your credit balance is too low to make this request. Please buy credits to continue."
+UNPAID: Final = "Your credit balance is too low to make this request. Please buy credits to continue."
 
-_SECOND_NS = 1_000_000_000
-LAST_SECOND = 253402300799  # of the year 9999
-_METRICS = {
+_SECOND_NS: Final = 1_000_000_000
+LAST_SECOND: Final = 253402300799  # of the year 9999
+_METRICS: Final = {
     Metric.REQUESTS: "requests",
     Metric.INPUT_TOKENS: "input tokens",
     Metric.OUTPUT_TOKENS: "output tokens",
@@ -26,7 +27,7 @@ _METRICS = {
     Metric.CONCURRENCY: "requests at the same time",
     Metric.MESSAGES: "messages",
 }
-_WINDOWS = {
+_WINDOWS: Final = {
     Window.MINUTE: " per minute",
     Window.FIVE_HOURS: " per 5 hours",
     Window.DAY: " per day",
@@ -34,8 +35,8 @@ _WINDOWS = {
     Window.TOTAL: " in all",
 }
 # Where a metric's figures begin.
-_GROUPS = {Metric.REQUESTS: 0, Metric.TOTAL_TOKENS: 3, Metric.INPUT_TOKENS: 6, Metric.OUTPUT_TOKENS: 9}
-_SCOPES = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
+_GROUPS: Final = {Metric.REQUESTS: 0, Metric.TOTAL_TOKENS: 3, Metric.INPUT_TOKENS: 6, Metric.OUTPUT_TOKENS: 9}
+_SCOPES: Final = {Scope.KEY: "key", Scope.PLAN: "plan", Scope.WORKSPACE: "workspace"}
 
 
 def refusal(refused: Refused, wall_ns: int) -> Fault:

@@ -8,6 +8,7 @@ more can still be replaced unseen.
 import re
 import zlib
 from collections.abc import Callable
+from typing import Final
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
@@ -26,11 +27,11 @@ from gateway.state.record import Flags
 from gateway.upstream.pool.reading import ABANDONED, FINE, Told, of_fault, of_stream_error
 
 # The events before the first content, until they go on. Responses' first two repeat the request's instructions and tools.
-HELD_BYTES_MAX = 256 * 1024
-PING = b'event: ping\ndata: {"type": "ping"}\n\n'
-COMMENT = b": ping\n\n"
+HELD_BYTES_MAX: Final = 256 * 1024
+PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
+COMMENT: Final = b": ping\n\n"
 # Pings of both kinds, however framed.
-_PINGS = re.compile(rb"(?:(?:event: ?ping|:[^\r\n]*|data: ?\{\s*\"type\": ?\"ping\"\s*\})?\r?\n)*")
+_PINGS: Final = re.compile(rb"(?:(?:event: ?ping|:[^\r\n]*|data: ?\{\s*\"type\": ?\"ping\"\s*\})?\r?\n)*")
 
 NoteProgress = Callable[[int, int, Callable[[], bytes] | None], None]
 

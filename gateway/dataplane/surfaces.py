@@ -16,6 +16,7 @@ prefix or with matrix parameters (`;`) might be the metered path itself to whoev
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane.headers import Said
@@ -53,12 +54,12 @@ class Match:
     metered: bool = False
 
 
-PREFIXES = ("/v1", "/v1/v1", "/anthropic/v1", "/anthropic/v1/v1", "/anthropic", "")
-_POST = frozenset({"POST"})
-_GET = frozenset({"GET", "HEAD"})
-_ANY = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+PREFIXES: Final = ("/v1", "/v1/v1", "/anthropic/v1", "/anthropic/v1/v1", "/anthropic", "")
+_POST: Final = frozenset({"POST"})
+_GET: Final = frozenset({"GET", "HEAD"})
+_ANY: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
-_NAMED: dict[str, tuple[Surface, frozenset[str], Passing | None]] = {
+_NAMED: Final[dict[str, tuple[Surface, frozenset[str], Passing | None]]] = {
     "/messages": (Surface.MESSAGES, _POST, ANTHROPIC),
     "/messages/count_tokens": (Surface.COUNT_TOKENS, _POST, ANTHROPIC),
     "/models": (Surface.MODELS, _GET, None),
@@ -67,39 +68,39 @@ _NAMED: dict[str, tuple[Surface, frozenset[str], Passing | None]] = {
     "/completions": (Surface.COMPLETIONS, _POST, OPENAI_COMPLETIONS),
     "/embeddings": (Surface.EMBEDDINGS, _POST, OPENAI_EMBEDDINGS),
 }
-PATHS: dict[str, Match] = {
+PATHS: Final[dict[str, Match]] = {
     prefix + suffix: Match(Place.UPSTREAM, surface, "/v1" + suffix, methods, dialect, surface in BILLED)
     for prefix in PREFIXES
     for suffix, (surface, methods, dialect) in _NAMED.items()
 }
 # Probes that answer whether or not a key came with them. `HEAD /` and `/api/hello` are Claude Code's connection warm-up.
-PROBES = frozenset({"/healthz", "/readyz", "/health", "/api/hello"})
+PROBES: Final = frozenset({"/healthz", "/readyz", "/health", "/api/hello"})
 
 # Anthropic's Admin API. Upstream it would act on the operator's account; the control plane answers it for this installation.
-ADMIN_API = "organizations"
-_ADMIN_PATH = re.compile(r"/organizations(?:/[\w.@+~:-]+)*", re.ASCII)
+ADMIN_API: Final = "organizations"
+_ADMIN_PATH: Final = re.compile(r"/organizations(?:/[\w.@+~:-]+)*", re.ASCII)
 
 # What lies below the served paths or beside them and is not passed on: it would not be metered, or needs a store.
-CLOSED = {
+CLOSED: Final = {
     "chat": "Stored chat completions are not served here.",
     "responses": "Stored responses are not served here.",
     "completions": "Not found",
     "embeddings": "Not found",
     "complete": "Text completions are not served here; use /v1/messages.",
 }
-_OPENAI_FIRST = frozenset(("chat", "responses", "completions", "embeddings"))
+_OPENAI_FIRST: Final = frozenset(("chat", "responses", "completions", "embeddings"))
 
 # Of the headers that travel on. The edge before the upstream takes no more.
-HEAD_BYTES_MAX = 128 * 1024
+HEAD_BYTES_MAX: Final = 128 * 1024
 
 # Without a version only what belongs to the named paths: everything else under the root is the control plane's.
-_VERSIONED = re.compile(r"(?:/anthropic)?(?:(?:/v1){1,2}(?=/[^/])|(?=/(?:messages|models)/))(/.*)")
+_VERSIONED: Final = re.compile(r"(?:/anthropic)?(?:(?:/v1){1,2}(?=/[^/])|(?=/(?:messages|models)/))(/.*)")
 # Registered names as they are used, without the sub-delimiters that RFC 3986 would also allow: a comma joins two Hosts.
-_HOST = re.compile(rb"[A-Za-z0-9._~%-]*(?::\d{0,5})?|\[[0-9A-Fa-f:.]+\](?::\d{0,5})?")
-HOSTS_REMEMBERED_MAX = 256
-_good_hosts: set[bytes] = set()
-_CONTROL_CHARS = re.compile(r"[\x00-\x20\x7f\\]")
-_ENCODED_SEPARATOR = re.compile(rb"%(?:00|0[ad]|2e|5c|25)", re.IGNORECASE)
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~%-]*(?::\d{0,5})?|\[[0-9A-Fa-f:.]+\](?::\d{0,5})?")
+HOSTS_REMEMBERED_MAX: Final = 256
+_good_hosts: Final[set[bytes]] = set()
+_CONTROL_CHARS: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_ENCODED_SEPARATOR: Final = re.compile(rb"%(?:00|0[ad]|2e|5c|25)", re.IGNORECASE)
 
 
 def find(method: str, path: str, raw_path: bytes) -> Match:

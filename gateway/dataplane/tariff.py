@@ -5,6 +5,7 @@ nothing of callers.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.catalog.models import Catalogue
 from gateway.catalog.plans import Plans
@@ -12,10 +13,10 @@ from gateway.catalog.prices import PriceList, Rate
 from gateway.state.limits import ClassMasks
 from gateway.tokens.families import Family, family_of
 
-NAMES_REMEMBERED_MAX = 4096  # clients choose them
-UNKNOWN_LINE = "other"
+NAMES_REMEMBERED_MAX: Final = 4096  # clients choose them
+UNKNOWN_LINE: Final = "other"
 # For names that no row of the catalogue has: a line's word in the name says as much as the maker does.
-LINE_WORDS = ("haiku", "sonnet", "opus", "fable", "mythos")
+LINE_WORDS: Final = ("haiku", "sonnet", "opus", "fable", "mythos")
 
 
 @dataclass(frozen=True, slots=True)

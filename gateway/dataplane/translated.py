@@ -4,6 +4,8 @@ Owns that such an answer is held until it is whole, and what its headers are: it
 upstream's bytes and the operator's account. The dialects do the writing; `relay` has the streams.
 """
 
+from typing import Final
+
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.dataplane import headers, settle
@@ -18,7 +20,7 @@ from gateway.upstream.pool import waits
 from gateway.upstream.pool.reading import of_refusal
 
 # What an upstream may ask a client to wait; more is a figure nobody means.
-RETRY_AFTER_S_MAX = 86_400
+RETRY_AFTER_S_MAX: Final = 86_400
 
 
 class Translated(Collected):

@@ -9,6 +9,7 @@ fiftieth of a second later at worst.
 """
 
 import asyncio
+from typing import Final
 
 from gateway.core import heap
 from gateway.core.clock import Clock
@@ -20,14 +21,14 @@ from gateway.state.workers import WorkerSlot
 from gateway.upstream.connections import Connections
 from gateway.upstream.silence import Patience, Silence, Verdict, patience
 
-TICK_S = 0.02
-CLIENT_UNWATCHED_NS = 20_000_000
-SWEEP_EVERY_TICKS = 25
+TICK_S: Final = 0.02
+CLIENT_UNWATCHED_NS: Final = 20_000_000
+SWEEP_EVERY_TICKS: Final = 25
 # After so many sweeps without a call, 3 s, a worker gives back the memory that its last calls took: 3 to 7 MB of heap were
 # measured, and up to 10 MB of the shared file, whose pages count as the worker's from the first touch on.
-REST_SWEEPS = 6
+REST_SWEEPS: Final = 6
 # A client that takes nothing for this long is gone for all we know.
-CLIENT_STALL_S = 45.0
+CLIENT_STALL_S: Final = 45.0
 
 
 class Watch:

@@ -5,6 +5,7 @@ Owns the order of opening: shared file, slot, journal, connections. Nothing here
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gateway.catalog.routes import Routes
 from gateway.core.clock import Clock, SystemClock
@@ -27,8 +28,8 @@ from gateway.upstream.providers import Upstream, upstream_of
 from gateway.upstream.transport.origin import Origin
 
 # The control plane answers at once or not at all; the counting of a large prompt may take some seconds.
-CONTROL_CONNECTIONS_MAX = 64
-CONTROL_CONNECT_TIMEOUT_S = 2.0
+CONTROL_CONNECTIONS_MAX: Final = 64
+CONTROL_CONNECT_TIMEOUT_S: Final = 2.0
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ hostile body we found 190 ms (with the pure scanner 430 ms).
 
 import re
 from itertools import islice
+from typing import Final
 
 import orjson
 
@@ -29,16 +30,16 @@ VALUES_MAX = 700_000
 # Below this many bytes no body can have too many values.
 SPARSE_BYTES_MAX = VALUES_MAX
 # Bodies from this size on may be read by their outline. Below it, a body is parsed before an outline of it would be made.
-OUTLINED_BYTES_MIN = 64 * 1024
+OUTLINED_BYTES_MIN: Final = 64 * 1024
 # What an outline keeps of a string: enough to tell one conversation from another, far more than any name or id has.
-TEXT_CHARS_MAX = 512
+TEXT_CHARS_MAX: Final = 512
 # Above this size a broken body is not parsed just to say in which column it breaks.
-DIAGNOSED_BYTES_MAX = 1_000_000
+DIAGNOSED_BYTES_MAX: Final = 1_000_000
 
 # Runs from one comma or opening bracket to the next, over whole strings. A backslash outside strings is broken anyway and counts
 # too; a string that nothing ends runs to the end. So no part ever fails after it has begun: that keeps it linear in the body
 # whatever stands in it, and right in the Pythons before 3.11.5, whose possessive groups forget to go back.
-_SEPARATOR = re.compile(rb'(?:[^",\[{\\]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))*+(?:[,\[{\\]|\Z)', re.DOTALL)
+_SEPARATOR: Final = re.compile(rb'(?:[^",\[{\\]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))*+(?:[,\[{\\]|\Z)', re.DOTALL)
 
 # The top-level members as the scanner finds them: raw bytes of the key between its quotes, start and end of the value.
 Found = list[tuple[bytes, int, int]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Request:
     """What a checked body says.
 
@@ -22,6 +22,15 @@ class Request:
     stream: bool
     max_tokens: int
     document: dict[str, object]
+
+    def __init__(
+        self, model: str, model_span: tuple[int, int], stream: bool, max_tokens: int, document: dict[str, object]
+    ) -> None:
+        self.model = model
+        self.model_span = model_span
+        self.stream = stream
+        self.max_tokens = max_tokens
+        self.document = document
 
     def __repr__(self) -> str:
         return f"<Request {self.model!r} stream={self.stream} max_tokens={self.max_tokens}>"

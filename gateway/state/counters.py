@@ -6,13 +6,14 @@ survive a worker's death. A gauge is no total: it says what is open now, so it s
 
 from collections.abc import Collection
 from enum import IntEnum
+from typing import Final
 
 from gateway.core.faults import FaultKind
 from gateway.state.layout import Layout
 from gateway.state.workers import WorkerSlot
 from native_fastpath import Region
 
-_REFUSED = 32  # words from here on count refusals, one per kind of fault
+_REFUSED: Final = 32  # words from here on count refusals, one per kind of fault
 
 
 class Counter(IntEnum):
@@ -29,7 +30,7 @@ class Counter(IntEnum):
     STREAMS_OPEN = 8
 
 
-GAUGES = frozenset({Counter.STREAMS_OPEN})
+GAUGES: Final = frozenset({Counter.STREAMS_OPEN})
 
 
 class SlotCounters:

@@ -6,6 +6,7 @@ record are `record`'s, and it knows neither prices nor SQLite.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
@@ -16,10 +17,10 @@ from gateway.state.workers import WorkerSlot
 from native_fastpath import Region
 
 # Looking an enumeration up by value costs half a microsecond.
-_OUTCOMES = {int(outcome): outcome for outcome in Outcome}
-_FAULTS = {int(fault): fault for fault in FaultKind}
-_SURFACES = {int(surface): surface for surface in Surface}
-_FLAGS = tuple(Flags(bits) for bits in range(256))
+_OUTCOMES: Final = {int(outcome): outcome for outcome in Outcome}
+_FAULTS: Final = {int(fault): fault for fault in FaultKind}
+_SURFACES: Final = {int(surface): surface for surface in Surface}
+_FLAGS: Final = tuple(Flags(bits) for bits in range(256))
 
 
 @dataclass(slots=True)

@@ -10,20 +10,21 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Final
 
 from gateway.state.layout import KEY_BYTES, KEY_COUNT_AT, Layout
 from native_fastpath import KEY_USED, Region
 
-DIGEST_BYTES = 32
-CACHED_ROWS_MAX = 8192  # bounds a worker's memory; past it the cache starts anew
+DIGEST_BYTES: Final = 32
+CACHED_ROWS_MAX: Final = 8192  # bounds a worker's memory; past it the cache starts anew
 
 _NEVER_USED, _TOMBSTONE = 0, 2
-_VERSION_AT = 40
-_COPIES_AT = 48
-_COPY = struct.Struct("=IIQB3xIQ")  # key id, workspace id, expires at, state, limits, allowed
-_COPY_BYTES = 32
-_U32_MAX = 2**32 - 1
-_U64_MAX = 2**64 - 1
+_VERSION_AT: Final = 40
+_COPIES_AT: Final = 48
+_COPY: Final = struct.Struct("=IIQB3xIQ")  # key id, workspace id, expires at, state, limits, allowed
+_COPY_BYTES: Final = 32
+_U32_MAX: Final = 2**32 - 1
+_U64_MAX: Final = 2**64 - 1
 
 
 class KeyState(IntEnum):

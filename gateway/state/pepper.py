@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
+from typing import Final
 
-PEPPER_BYTES = 32
-DIGESTS_REMEMBERED_MAX = 1024  # of at most 512 bytes each: callers choose them
+PEPPER_BYTES: Final = 32
+DIGESTS_REMEMBERED_MAX: Final = 1024  # of at most 512 bytes each: callers choose them
 
 
 class PepperError(Exception):

@@ -9,25 +9,25 @@ an object between; figures out of range are clamped, so packing never fails on w
 import struct
 from collections.abc import Sequence
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import Any, Final
 
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.state.layout import CHARGES_MAX, RECORD_BYTES, RING_RECORD_BYTES
 
-TEXT_BYTES = 64
+TEXT_BYTES: Final = 64
 # Models, paths, methods and providers are few; clients choose some of them, so what is remembered is bounded.
-TEXTS_REMEMBERED_MAX = 4096
+TEXTS_REMEMBERED_MAX: Final = 4096
 
-_U32_MAX = 2**32 - 1
-_NO_TTFT = _U32_MAX
-_I64_MAX = 2**63 - 1
-_U64_MAX = 2**64 - 1
-_RECORD = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
+_U32_MAX: Final = 2**32 - 1
+_NO_TTFT: Final = _U32_MAX
+_I64_MAX: Final = 2**63 - 1
+_U64_MAX: Final = 2**64 - 1
+_RECORD: Final = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
 assert _RECORD.size == RECORD_BYTES
-_COUNT = struct.Struct("=Q")
-_CHARGE = struct.Struct("=IIq")
+_COUNT: Final = struct.Struct("=Q")
+_CHARGE: Final = struct.Struct("=IIq")
 assert RECORD_BYTES + _COUNT.size + CHARGES_MAX * _CHARGE.size == RING_RECORD_BYTES
 
 # The limit's number in the books, the Unix time at which the window began (0 for a window without an end), the amount.
@@ -48,9 +48,9 @@ class Surface(IntEnum):
 
 
 # Surfaces whose requests count as messages to a model, by its weight.
-WEIGHED = frozenset((Surface.MESSAGES, Surface.CHAT, Surface.RESPONSES, Surface.COMPLETIONS))
+WEIGHED: Final = frozenset((Surface.MESSAGES, Surface.CHAT, Surface.RESPONSES, Surface.COMPLETIONS))
 # Surfaces whose tokens are billed.
-BILLED = WEIGHED | {Surface.EMBEDDINGS}
+BILLED: Final = WEIGHED | {Surface.EMBEDDINGS}
 
 
 class Flags(IntFlag):
@@ -63,11 +63,11 @@ class Flags(IntFlag):
 
 
 # Looking a number up in an enumeration costs half a microsecond; the control plane unpacks every request.
-_OUTCOMES = frozenset(map(int, Outcome))
-_FAULTS = frozenset(map(int, FaultKind))
-_SURFACES = frozenset(map(int, Surface))
-_bytes_of: dict[str, bytes] = {}
-_text_of: dict[bytes, str] = {}
+_OUTCOMES: Final = frozenset(map(int, Outcome))
+_FAULTS: Final = frozenset(map(int, FaultKind))
+_SURFACES: Final = frozenset(map(int, Surface))
+_bytes_of: Final[dict[str, bytes]] = {}
+_text_of: Final[dict[bytes, str]] = {}
 
 
 def pack(

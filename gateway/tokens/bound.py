@@ -14,25 +14,26 @@ extension), whatever the size of a text body, and about 1 ms a megabyte when the
 import re
 import struct
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.tokens.families import Family
 from gateway.tokens.pdfs import PAGE_BYTES, PAGE_IMAGE_TOKENS_MAX, PAGE_TEXT_TOKENS
 from native_fastpath import weigh
 
 # Bodies up to their product are read whole.
-WINDOWS = 64
-WINDOW_BYTES = 64
+WINDOWS: Final = 64
+WINDOW_BYTES: Final = 64
 
 # Bodies up to here are searched for tools; larger ones get the tools' hidden prompt added unseen, where it hardly matters.
-SEARCH_BYTES_MAX = 32 * 1024
-TOOL_PROMPT_TOKENS_MAX = 804
-FRAME_TOKENS = 16
+SEARCH_BYTES_MAX: Final = 32 * 1024
+TOOL_PROMPT_TOKENS_MAX: Final = 804
+FRAME_TOKENS: Final = 16
 
 # A shorter string is a name or a caption, not a file.
-BLOB_BYTES_MIN = 128
+BLOB_BYTES_MIN: Final = 128
 # Where the text of one begins: a `"data"` string, or a data URL in any other.
-_DATA = re.compile(rb'"data"[^"]{0,64}"|;base64,')
-BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+_DATA: Final = re.compile(rb'"data"[^"]{0,64}"|;base64,')
+BASE64: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ByteClass:
 # much). Letters and long characters were then raised by up to a quarter: 64 windows scatter. Bytes that continue a character
 # weigh nothing: their lead byte weighs for them. An escaped character counts as a Hangul syllable, the dearest of the letters
 # that are usually escaped (`native_fastpath.weigh`).
-CLASSES = (
+CLASSES: Final = (
     ByteClass("lower", bytes(range(0x61, 0x7B)), 0.42, 0.58),
     ByteClass("upper", bytes(range(0x41, 0x5B)), 1.12, 1.27),
     ByteClass("space", b" \t\r\n", 0.07, 0.05),
@@ -65,7 +66,7 @@ CLASSES = (
     ByteClass("Hangul", bytes(range(0xEA, 0xF0)), 1.60, 1.60),
     ByteClass("emoji", bytes(range(0xF0, 0xF8)), 4.51, 4.48),
 )
-IMAGE_TOKENS_MAX = {Family.V3: 1568, Family.V4_7: 4784, Family.V5: 4784, Family.O200K: 1568}
+IMAGE_TOKENS_MAX: Final = {Family.V3: 1568, Family.V4_7: 4784, Family.V5: 4784, Family.O200K: 1568}
 
 
 def _table(family: Family) -> bytes:
@@ -78,13 +79,13 @@ def _table(family: Family) -> bytes:
     return struct.pack("<256H", *table)
 
 
-TABLES = {family: _table(family) for family in Family}
+TABLES: Final = {family: _table(family) for family in Family}
 
 
 def fast_bound(body: bytes, family: Family) -> int:
     """Tokens that a request body hardly exceeds, from a sample of its bytes; at least 1."""
     table = TABLES[family]
-    fixed = FRAME_TOKENS + (TOOL_PROMPT_TOKENS_MAX if len(body) > SEARCH_BYTES_MAX or b'"tools"' in body else 0)
+    fixed = FRAME_TOKENS + (TOOL_PROMPT_TOKENS_MAX if len(body) > SEARCH_BYTES_MAX or body.find(b'"tools"') >= 0 else 0)
     weight, sampled, blob = weigh(body, table, WINDOWS, WINDOW_BYTES)
     attached = 0
     if blob:

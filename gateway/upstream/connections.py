@@ -7,13 +7,14 @@ only `open` waits.
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from gateway.core.clock import Clock
 from gateway.core.faults import Fault, FaultKind
 from gateway.upstream.transport.http1 import Connection
 from gateway.upstream.transport.origin import Origin
 
-BUSY_RETRY_AFTER_S = 1
+BUSY_RETRY_AFTER_S: Final = 1
 
 
 class Connections:

@@ -4,6 +4,7 @@ Refuses to know what is asked of the upstream, and which of its credentials is u
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.catalog.providers import Provider
 from gateway.core.clock import Clock
@@ -12,8 +13,8 @@ from gateway.upstream.connections import Connections
 from gateway.upstream.transport.origin import Origin
 
 # What is shorter is a placeholder for an upstream that asks for no key; to take it out of texts would only mangle them.
-SECRET_BYTES_MIN = 8
-TOLD = b"x-gateway-provider"
+SECRET_BYTES_MIN: Final = 8
+TOLD: Final = b"x-gateway-provider"
 
 
 @dataclass(frozen=True, slots=True)

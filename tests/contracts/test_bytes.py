@@ -18,6 +18,9 @@ STREAMS = sorted(path.stem for path in GOLDEN.glob("*.sse"))
 MESSAGES = sorted(path.stem for path in GOLDEN.glob("message_*.json"))
 # What the upstream cuts off itself is ended by the gateway with an error event: the bytes before it are the upstream's.
 CUT_OFF = frozenset({"stream_truncated"})
+# Side by side these put the upstream out for a second, and one that begins later than the others would be refused. One by one
+# they do not: content heals.
+FAILING = CUT_OFF | {"stream_error_midway"}
 
 
 async def call(house: House, body: bytes, script: str = "", *, path: str = "/v1/messages", head: str = "") -> tuple[bytes, bytes]:
@@ -58,6 +61,8 @@ def test_recorded_streams_arrive_byte_for_byte(house: House, name: str) -> None:
     async def run() -> list[tuple[bytes, bytes]]:
         splits = [0, 1, *(seed.randrange(2, 200) for _ in range(4))]
         scripts = [f"fixture={name}" + (f";split={split}" if split else "") for split in splits]
+        if name in FAILING:
+            return [await call(house, message(stream=True), script) for script in scripts]
         return list(await asyncio.gather(*(call(house, message(stream=True), script) for script in scripts)))
 
     for head, payload in asyncio.run(run()):

@@ -36,16 +36,16 @@ CHARGES: Final = 30
 
 # A charge: limit (in the lower half) and start of its window as one number, and the amount. As one, because they are a key
 # wherever charges are summed up, and pairs would take twice as long.
-CHARGE = struct.Struct("<Qq")
+CHARGE: Final = struct.Struct("<Qq")
 
-_PRICE_TAG_AT = RECORD_BYTES - 8
-_COST_AT = RECORD_BYTES - 32
-_COST = struct.Struct("<q")
-_PRICE_LIST = struct.Struct("<I")
-_TEXTS_AT = 104
-_COUNT = struct.Struct("<Q")
-_COUNT_AT = RECORD_BYTES  # the count is at most 24, so its first byte says whether there are any
-_CHARGES_AT = RECORD_BYTES + 8
+_PRICE_TAG_AT: Final = RECORD_BYTES - 8
+_COST_AT: Final = RECORD_BYTES - 32
+_COST: Final = struct.Struct("<q")
+_PRICE_LIST: Final = struct.Struct("<I")
+_TEXTS_AT: Final = 104
+_COUNT: Final = struct.Struct("<Q")
+_COUNT_AT: Final = RECORD_BYTES  # the count is at most 24, so its first byte says whether there are any
+_CHARGES_AT: Final = RECORD_BYTES + 8
 
 
 class Pricing:

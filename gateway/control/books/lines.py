@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import orjson
 
@@ -19,15 +19,16 @@ from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
 from gateway.state.record import Flags, Surface
 
-BATCHES_MAX = 256  # each holds at most one drain's lines; at 50 ms a drain this is about thirteen seconds of a stuck reader
-NAMES_REMEMBERED_MAX = 10_000
+# Each holds at most one drain's lines; at 50 ms a drain this is about thirteen seconds of a stuck reader.
+BATCHES_MAX: Final = 256
+NAMES_REMEMBERED_MAX: Final = 10_000
 
-_OUTCOMES = {int(outcome): f'"{outcome.word}"' for outcome in Outcome}
-_FAULTS = {int(kind): "null" if kind is FaultKind.NONE else f'"{kind.word}"' for kind in FaultKind}
-_BOOLEANS = ("false", "true")
-_SURFACES = {int(surface): surface.name.lower() for surface in Surface}
-_STREAM = int(Flags.STREAM)
-_ESTIMATED = int(Flags.INPUT_ESTIMATED | Flags.OUTPUT_ESTIMATED)
+_OUTCOMES: Final = {int(outcome): f'"{outcome.word}"' for outcome in Outcome}
+_FAULTS: Final = {int(kind): "null" if kind is FaultKind.NONE else f'"{kind.word}"' for kind in FaultKind}
+_BOOLEANS: Final = ("false", "true")
+_SURFACES: Final = {int(surface): surface.name.lower() for surface in Surface}
+_STREAM: Final = int(Flags.STREAM)
+_ESTIMATED: Final = int(Flags.INPUT_ESTIMATED | Flags.OUTPUT_ESTIMATED)
 
 
 class RequestLog:

@@ -15,6 +15,7 @@ parser takes 0.22.
 
 import re
 from datetime import date
+from typing import Final
 
 from gateway.core.faults import Fault
 from gateway.dialects.anthropic import tools, turns
@@ -36,17 +37,17 @@ from gateway.dialects.body import read as read_object
 from gateway.dialects.request import Request as Request
 from gateway.dialects.request import replace_model as replace_model
 
-VERSIONS = ("2023-06-01", "2026-10-21")
-VERSION_SHOWN_CHARS_MAX = 64
-MODEL_CHARS_MAX = 256
-BREAKPOINTS_MAX = 4
-THINKING_BUDGET_MIN = 1024
-INTERLEAVED_BETA = "interleaved-thinking"
-SAMPLING_FIELDS = ("temperature", "top_k", "top_p")  # in the order of the schema
-SAMPLING = frozenset(SAMPLING_FIELDS)
+VERSIONS: Final = ("2023-06-01", "2026-10-21")
+VERSION_SHOWN_CHARS_MAX: Final = 64
+MODEL_CHARS_MAX: Final = 256
+BREAKPOINTS_MAX: Final = 4
+THINKING_BUDGET_MIN: Final = 1024
+INTERLEAVED_BETA: Final = "interleaved-thinking"
+SAMPLING_FIELDS: Final = ("temperature", "top_k", "top_p")  # in the order of the schema
+SAMPLING: Final = frozenset(SAMPLING_FIELDS)
 
 # Optional fields whose type never depends on anything. A string or an object stays open for what the upstream may add to it.
-OPTIONAL_TYPES: dict[str, type] = {
+OPTIONAL_TYPES: Final[dict[str, type]] = {
     "cache_control": dict,
     "inference_geo": str,
     "metadata": dict,
@@ -55,7 +56,7 @@ OPTIONAL_TYPES: dict[str, type] = {
     "speed": str,
 }
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def check_version(value: bytes | None) -> str:

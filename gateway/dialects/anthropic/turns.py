@@ -9,18 +9,19 @@ and blocks plain, and no field in the request that edits or continues a conversa
 """
 
 import re
+from typing import Final
 
 from gateway.core.faults import Fault
 from gateway.dialects.anthropic.wording import DICTIONARY, EXTRA, LIST, REQUIRED, STRING, at, invalid, misfit
 
-MESSAGES_MAX = 100_000
-TOOL_USE_ID = re.compile(r"[a-zA-Z0-9_-]+")
+MESSAGES_MAX: Final = 100_000
+TOOL_USE_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 # An id goes into an error text; real ones have about 30 characters.
-ID_SHOWN_CHARS_MAX = 100
-ID_PATTERN = "String should match pattern '^[a-zA-Z0-9_-]+$'"
+ID_SHOWN_CHARS_MAX: Final = 100
+ID_PATTERN: Final = "String should match pattern '^[a-zA-Z0-9_-]+$'"
 
 # The fields a known block must have, in the order in which they are missed.
-FIELDS: dict[str, tuple[tuple[str, type], ...]] = {
+FIELDS: Final[dict[str, tuple[tuple[str, type], ...]]] = {
     "text": (("text", str),),
     "image": (("source", dict),),
     "document": (("source", dict),),
@@ -30,11 +31,11 @@ FIELDS: dict[str, tuple[tuple[str, type], ...]] = {
     "tool_result": (("tool_use_id", str),),
 }
 
-CALL_BLOCKS = frozenset({"tool_use", "tool_result"})
-PLAIN_ROLES = frozenset({"user", "assistant"})
-PLAIN_BLOCKS = frozenset({*FIELDS, "search_result"})
+CALL_BLOCKS: Final = frozenset({"tool_use", "tool_result"})
+PLAIN_ROLES: Final = frozenset({"user", "assistant"})
+PLAIN_BLOCKS: Final = frozenset({*FIELDS, "search_result"})
 # With one of these in the request the upstream may see another conversation than the one in `messages`.
-EDITING_FIELDS = frozenset({"thread", "context_management", "container", "compaction", "mcp_servers", "fallbacks"})
+EDITING_FIELDS: Final = frozenset({"thread", "context_management", "container", "compaction", "mcp_servers", "fallbacks"})
 
 Block = dict[str, object]
 

@@ -13,6 +13,8 @@ Source of the framing: `event: NAME` LF `data: JSON` LF LF, one line of JSON, no
 way (CR LF, or without event lines) is read by the general parser, and its bytes are handed on as they come.
 """
 
+from typing import Final
+
 import orjson
 
 from gateway.core.usage import Usage, whole
@@ -20,13 +22,13 @@ from gateway.dialects import sse
 from gateway.dialects.anthropic.reply import Missing, add_usage, read_usage
 
 # An event carries a few words, rarely a search result of some 100 kB.
-HELD_BYTES_MAX = 1024 * 1024
+HELD_BYTES_MAX: Final = 1024 * 1024
 # What a `content_block_delta` costs beyond its text: names, JSON and padding. 115 to 135 in the recorded streams, most about 122.
-FRAME_BYTES = 122
-BYTES_PER_TOKEN = 4
+FRAME_BYTES: Final = 122
+BYTES_PER_TOKEN: Final = 4
 
-_DELTA = b"event: content_block_delta\n"
-_STOP = b"event: content_block_stop\n"
+_DELTA: Final = b"event: content_block_delta\n"
+_STOP: Final = b"event: content_block_stop\n"
 
 
 class UsageTap:

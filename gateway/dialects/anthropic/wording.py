@@ -5,18 +5,20 @@ Clients heal themselves by these sentences, so they are kept in one place and to
 of tool calls, which the client needs to find the spot.
 """
 
+from typing import Final
+
 from gateway.core.faults import Fault, FaultKind
 
-REQUIRED = "Field required"
-EXTRA = "Extra inputs are not permitted"
-DICTIONARY = "Input should be a valid dictionary"
-LIST = "Input should be a valid list"
-STRING = "Input should be a valid string"
-INTEGER = "Input should be a valid integer"
-NUMBER = "Input should be a valid number"
-BOOLEAN = "Input should be a valid boolean"
+REQUIRED: Final = "Field required"
+EXTRA: Final = "Extra inputs are not permitted"
+DICTIONARY: Final = "Input should be a valid dictionary"
+LIST: Final = "Input should be a valid list"
+STRING: Final = "Input should be a valid string"
+INTEGER: Final = "Input should be a valid integer"
+NUMBER: Final = "Input should be a valid number"
+BOOLEAN: Final = "Input should be a valid boolean"
 
-OF_TYPE: dict[type, str] = {dict: DICTIONARY, list: LIST, str: STRING, int: INTEGER, bool: BOOLEAN}
+OF_TYPE: Final[dict[type, str]] = {dict: DICTIONARY, list: LIST, str: STRING, int: INTEGER, bool: BOOLEAN}
 
 
 def invalid(text: str) -> Fault:

@@ -1,8 +1,9 @@
 """Moments: when a limit is counted, with the bounds of the day and the month it falls into, in UTC."""
 
 from datetime import UTC, datetime
+from typing import Final
 
-DAY_S = 86_400
+DAY_S: Final = 86_400
 
 # Wall clock, start and end of its day, start and end of its month, all in Unix seconds; monotonic nanoseconds.
 Moment = tuple[int, int, int, int, int, int]

@@ -6,13 +6,14 @@ belongs to. The control plane writes the table, everybody reads it; a word in th
 """
 
 from collections.abc import Callable, Collection
+from typing import Final
 
 from gateway.state.layout import PATTERN_BYTES, PATTERN_GENERATION_AT, PATTERNS_MAX, Layout
 from native_fastpath import Region
 
-CLASS_BITS = {"all": 0, "opus": 1, "sonnet": 2, "haiku": 3, "fable": 4, "mythos": 5, "other": 6}
-FIRST_PATTERN_BIT = 8
-MASKS_REMEMBERED_MAX = 4096  # clients choose model names
+CLASS_BITS: Final = {"all": 0, "opus": 1, "sonnet": 2, "haiku": 3, "fable": 4, "mythos": 5, "other": 6}
+FIRST_PATTERN_BIT: Final = 8
+MASKS_REMEMBERED_MAX: Final = 4096  # clients choose model names
 
 
 class PatternsFullError(Exception):

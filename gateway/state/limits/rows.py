@@ -20,26 +20,27 @@ used, capacity}.
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from gateway.state.layout import LIMIT_BYTES, Layout
 from native_fastpath import Region
 
 # By metric, from 1 on; the first place is not used.
 Amounts = tuple[int, int, int, int, int, int, int, int]
-NOTHING: Amounts = (0,) * 8
+NOTHING: Final[Amounts] = (0,) * 8
 
-AMOUNT_MAX = 2**63 - 1
-LIMITS_PER_ANCHOR_MAX = 8  # three anchors make the 24 places of a request's holds and charges
-CHAIN_MAX = 3 * (LIMITS_PER_ANCHOR_MAX + 1)
-LOCK_AT = 120
+AMOUNT_MAX: Final = 2**63 - 1
+LIMITS_PER_ANCHOR_MAX: Final = 8  # three anchors make the 24 places of a request's holds and charges
+CHAIN_MAX: Final = 3 * (LIMITS_PER_ANCHOR_MAX + 1)
+LOCK_AT: Final = 120
 NEXT_AT, AMOUNT_AT, USED_AT, DEBT_FRACTION_AT = 16, 24, 32, 72
 
-_U32_MAX = 2**32 - 1
-_REFERENCE_BITS = 20  # of the row; the 12 above are the last of its generation
-_LIMIT = 4  # kind; the others are scopes, for anchors
-_CREDITS = 1 << 30
-_WORDS = struct.Struct("=10Q")
-_ROW = struct.Struct("=3Q2qqQQqQ40x")  # all but the lock
+_U32_MAX: Final = 2**32 - 1
+_REFERENCE_BITS: Final = 20  # of the row; the 12 above are the last of its generation
+_LIMIT: Final = 4  # kind; the others are scopes, for anchors
+_CREDITS: Final = 1 << 30
+_WORDS: Final = struct.Struct("=10Q")
+_ROW: Final = struct.Struct("=3Q2qqQQqQ40x")  # all but the lock
 assert _ROW.size == LOCK_AT == LIMIT_BYTES - 8
 
 

@@ -9,7 +9,7 @@ in flight until then.
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.state.layout import HOLDS_AT, LIMITS_GENERATION_AT
 from gateway.state.limits import rows
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from gateway.state.shared import SharedFile
     from gateway.state.workers import WorkerSlot
 
-_FIGURES = struct.Struct("=20q")
-_LOCKED = -1
-_GROUPS = ("requests", "tokens", "input_tokens", "output_tokens")
+_FIGURES: Final = struct.Struct("=20q")
+_LOCKED: Final = -1
+_GROUPS: Final = ("requests", "tokens", "input_tokens", "output_tokens")
 
 # Of the limit with the least left, for requests, tokens, input and output tokens: size, what is left, nanoseconds until all of it
 # is there again (0: no such moment); all -1 when there is no such limit.
 Figures = tuple[int, ...]
-NO_FIGURES: Figures = (-1,) * 12
+NO_FIGURES: Final[Figures] = (-1,) * 12
 # Size, what is left, nanoseconds until all of it is there again (0: no such moment).
 Tightness = tuple[int, int, int]
 

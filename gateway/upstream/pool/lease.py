@@ -4,7 +4,7 @@ Owns what a call reports: the head of its answer, its first content, its end. Ev
 `standing`'s business. A lease ends once; whatever is reported after that is ignored.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.state.credentials import Tally
 from gateway.upstream.pool import headroom, names
@@ -16,15 +16,15 @@ from native_fastpath import Region
 if TYPE_CHECKING:
     from gateway.upstream.pool.pool import Lanes, Pool
 
-ROOM_PLENTY = 0.5
+ROOM_PLENTY: Final = 0.5
 # Reading the meters takes 15 us, so not every answer's are read; more often when there is little room left.
 READ_AGAIN_MS, READ_SOON_MS = 100, 5
-SWAP_TRIES = 64
-ACCOUNT_HEADERS = (b"anthropic-organization-id", b"openai-organization")
+SWAP_TRIES: Final = 64
+ACCOUNT_HEADERS: Final = (b"anthropic-organization-id", b"openai-organization")
 _IN_FLIGHT, _FIRST_TOKENS, _FIRST_TOKEN_US = int(Tally.IN_FLIGHT), int(Tally.FIRST_TOKENS), int(Tally.FIRST_TOKEN_US)
 _CACHE_READ, _CACHE_WRITE = int(Tally.CACHE_READ_TOKENS), int(Tally.CACHE_WRITE_TOKENS)
-_FINE_TALLY = int(Tally.FINE)
-_TALLY_OF: dict[Ending, int] = {
+_FINE_TALLY: Final = int(Tally.FINE)
+_TALLY_OF: Final[dict[Ending, int]] = {
     Ending.FINE: int(Tally.FINE),
     Ending.ANSWERED: int(Tally.ANSWERED),
     Ending.LIMITED: int(Tally.LIMITED),
@@ -35,7 +35,7 @@ _TALLY_OF: dict[Ending, int] = {
     Ending.FAILED: int(Tally.FAILED),
     Ending.UNREACHABLE: int(Tally.FAILED),
 }
-_BAD = frozenset({Ending.OVERLOADED, Ending.FAILED, Ending.UNREACHABLE})
+_BAD: Final = frozenset({Ending.OVERLOADED, Ending.FAILED, Ending.UNREACHABLE})
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -12,6 +12,7 @@ have under way beyond the others before the conversation leaves it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
+from typing import Final
 
 from gateway.catalog.providers import Provider
 from gateway.state.credentials import LANE_STATE_AT, STATE_AT, USED_AT, CredentialTable, Tally, begin_leases
@@ -24,20 +25,20 @@ from gateway.upstream.pool.names import Namer
 from gateway.upstream.pool.seats import Credential, Seat
 from gateway.upstream.pool.standing import DRAINED, NO_WAIT_GIVEN, Ending, Reason, Scope, State, due, pack, probing, unpack
 
-ORDERS_REMEMBERED_MAX = 8192
-MODELS_REMEMBERED_MAX = 1024  # names come from clients
-CONSIDERED_MAX = 8  # credentials that a pick compares; beyond that comparing more wins nothing
-LOOK_AROUND_MS = 500
-WORKER_BEATS_NS = 5_000_000_000  # a worker that has not shown for so long is no longer counted
+ORDERS_REMEMBERED_MAX: Final = 8192
+MODELS_REMEMBERED_MAX: Final = 1024  # names come from clients
+CONSIDERED_MAX: Final = 8  # credentials that a pick compares; beyond that comparing more wins nothing
+LOOK_AROUND_MS: Final = 500
+WORKER_BEATS_NS: Final = 5_000_000_000  # a worker that has not shown for so long is no longer counted
 BUSY_WAIT_MS = PROBED_WAIT_MS = 1_000
-DRAINED_WAIT_MS = 60_000
-LOST_MAX = 2  # how often a pick that lost against another worker looks again at the same credential
+DRAINED_WAIT_MS: Final = 60_000
+LOST_MAX: Final = 2  # how often a pick that lost against another worker looks again at the same credential
 # A warm prompt is worth this much; twice that for every doubling of 16 kB, up to the most.
 WARM_LEAST, WARM_MOST = 1.5, 4.0
-WARM_BYTES = 16_384
+WARM_BYTES: Final = 16_384
 
-_REASON = 15  # the bits of a state's word that are 0 when it is healthy
-_IDLE = 0.999  # a score that no other credential can beat
+_REASON: Final = 15  # the bits of a state's word that are 0 when it is healthy
+_IDLE: Final = 0.999  # a score that no other credential can beat
 _PICKS, _PROBES, _KEPT, _MOVED = int(Tally.PICKS), int(Tally.PROBES), int(Tally.KEPT), int(Tally.MOVED)
 
 

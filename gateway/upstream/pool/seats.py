@@ -8,6 +8,7 @@ the choice. States are never remembered.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.state.credentials import (
     ACCOUNT_AT,
@@ -23,14 +24,14 @@ from gateway.state.layout import Layout
 from gateway.upstream.pool import headroom
 from native_fastpath import Region
 
-METERS_LOOKED_MS = 20
+METERS_LOOKED_MS: Final = 20
 # From this share of a limit downwards a credential is spared.
-ROOM_SCARCE = 0.2
-BYTES_PER_TOKEN = 4
-SUCCESS_ONE = 1 << 20
-_SUCCESS_WEIGHT = 4  # an average over about 2^4 calls
-_SPEED_WEIGHT = 3
-_HALF = (1 << 31) - 1
+ROOM_SCARCE: Final = 0.2
+BYTES_PER_TOKEN: Final = 4
+SUCCESS_ONE: Final = 1 << 20
+_SUCCESS_WEIGHT: Final = 4  # an average over about 2^4 calls
+_SPEED_WEIGHT: Final = 3
+_HALF: Final = (1 << 31) - 1
 
 
 class Credential:

@@ -10,18 +10,23 @@ flag if the answer ended in the same read. A failed, cut or cancelled connection
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import httptools
 
 from gateway.core.faults import Fault, FaultKind
+from native_fastpath import fold_names
 
 # Beyond this an answer's head is an attack or a mistake; the usual head is under 2 kB.
-HEAD_BYTES_MAX = 256 * 1024
+HEAD_BYTES_MAX: Final = 256 * 1024
 # Above this size head and body are handed to the socket as two buffers: joining would copy the prompt once more.
-JOIN_BYTES_MAX = 64 * 1024
+JOIN_BYTES_MAX: Final = 64 * 1024
 
 Headers = list[tuple[bytes, bytes]]
+
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_CONTENT_LENGTH_BYTES: Final = 14
+_TRANSFER_ENCODING_BYTES: Final = 17
 
 
 class Receiver(Protocol):
@@ -216,11 +221,11 @@ class Connection(asyncio.Protocol):
             raise ValueError("bytes after the end of the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
+        size = len(name)
+        self._head_bytes += size + len(value)
         if self._head_bytes > HEAD_BYTES_MAX:
             raise ValueError("answer head too large")
-        name = name.lower()
-        if name == b"content-length" or name == b"transfer-encoding":
+        if size in (_CONTENT_LENGTH_BYTES, _TRANSFER_ENCODING_BYTES) and name.lower() in _FRAMING:
             self._body_to_eof = False
         self._headers.append((name, value))
 
@@ -235,6 +240,7 @@ class Connection(asyncio.Protocol):
         if self._head_only or status in (204, 304):
             self._body_to_eof = False
         if self._receiver is not None:
+            fold_names(self._headers)
             self._receiver.head(status, self._headers)
             self._headers = []  # the receiver's now, which lets go of them when it can
         if self._head_only:
