@@ -67,6 +67,7 @@ class Exchange:
     attempts: int = 0
     lease: Lease | None = None
     credential: int = 0
+    choice: bytes = b""  # what the last pick compared, see upstream.pool.choice
     connection: Connection | None = None
     request: Request | None = None
     # passthrough

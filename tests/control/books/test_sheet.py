@@ -42,7 +42,7 @@ def enter_sheet(office: Office, desk: Desk, sheet: Sheet) -> dict[int, int]:
 
 
 def charged(one: Settlement, *charges: Charge) -> bytes:
-    return with_charges(one.pack(), charges).ljust(808, b"\0")
+    return with_charges(one.pack(), charges).ljust(856, b"\0")
 
 
 def used(office: Office) -> dict[tuple[int, int], int]:
