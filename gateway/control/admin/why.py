@@ -130,9 +130,9 @@ class ConsideredKey(Struct, frozen=True, kw_only=True):
 class Route(Struct, frozen=True, kw_only=True):
     """Where it went. `credential` counts the upstream's keys from 1; null when nothing was sent. `candidates` are today's.
 
-    `considered` are the keys of `provider` that the call looked at, in that order, as they stood then. An idle key with room is
-    taken at once, so those behind it are not among them; eight are compared at most. Null where there was no choice (an upstream
-    with one key, nothing sent), for requests from before it was kept, and for a member, who does not see into the pool."""
+    `considered` are the keys of `provider` that the call looked at, in that order, as they stood then. One that no other can beat
+    is taken at once, so those behind it are not among them; eight are compared at most. Null where there was no choice (one key,
+    or nothing was sent), for requests from before it was kept, and for a member, who does not see into the pool."""
 
     model_asked: str
     model_served: str
