@@ -94,7 +94,8 @@ def test_changed_charges_name_the_request_and_the_limit(books: Books) -> None:
 
 
 @pytest.mark.parametrize("changed", [
-    "NULL", "x''", "x'00'", "CAST(choice || x'00' AS BLOB)", "substr(choice, 1, 6)", "CAST(choice AS TEXT)", "7", "x'80'", "zeroblob(60)",
+    "NULL", "x''", "x'00'", "CAST(choice || x'00' AS BLOB)", "substr(choice, 1, 6)", "CAST(choice AS TEXT)", "7", "x'80'",
+    "zeroblob(60)",
 ])  # fmt: skip
 @pytest.mark.parametrize("which", ["choice IS NOT NULL", "choice IS NULL AND workspace_id != 1"])
 def test_a_changed_note_names_the_request(books: Books, which: str, changed: str) -> None:
