@@ -97,7 +97,7 @@ class Pricing:
         facts = record[:_PRICE_TAG_AT] + self._price_list
         if charges is not None:
             facts += charges
-        choice = choice_in(record) or None
+        choice = choice_in(record) if record[FACTS_BYTES] else None
         if choice is not None:
             facts += record[FACTS_BYTES:RECORD_BYTES] + _CHOICE_MARK
         # The order of the columns: what a person looks for first stands first among the texts.

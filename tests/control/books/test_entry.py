@@ -63,9 +63,14 @@ def test_a_row_without_a_note_has_the_check_sum_of_before_there_were_notes(
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/m\u00e9ssages"])
 @pytest.mark.parametrize("charges", [(), ((5, 0, 7), (9, 1_795_000_000, 1))])
 @pytest.mark.parametrize("note", [NOTE, NOTE * 4, b"\x80", bytes([0x81, 1, 2, 3, 4, 0])])
-def test_a_note_is_part_of_the_facts(note: bytes, charges: tuple[tuple[int, int, int], ...], path: str) -> None:
-    made, facts, _ = PRICING.read(charged(settlement(choice=note, path=path).pack(), charges), {1: 9})
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_note_is_part_of_the_facts(is_right: bool, note: bytes, charges: tuple[tuple[int, int, int], ...], path: str) -> None:
+    one = settlement(choice=note, path=path)
+    if is_right:
+        one.cost_nanodollars = PRICING.cost(one.pack())  # then the facts are cut out of the record
+    made, facts, told = PRICING.read(charged(one.pack(), charges), {1: 9})
     found = RequestRow(*made)
+    assert (told == found.cost_nanodollars) is is_right
     assert (found.choice, found.posting_id) == (note.rstrip(b"\0"), 9)
     assert entry.facts_of(found) == facts
     assert zlib.crc32(facts) == found.check_sum
