@@ -51,7 +51,7 @@ HOT = (
     *(f"gateway/state/{name}.py" for name in ("counters", "inflight", "journal", "keys", "pepper", "record", "workers")),
     *(f"gateway/state/limits/{name}.py" for name in ("moments", "patterns", "rows", "taking")),
     *(f"gateway/upstream/{name}.py" for name in ("connections", "providers", "transport/http1", "transport/origin")),
-    *(f"gateway/upstream/pool/{name}.py" for name in ("lease", "pool", "seats")),
+    *(f"gateway/upstream/pool/{name}.py" for name in ("choice", "lease", "pool", "seats")),
     *(f"gateway/dialects/anthropic/{name}.py" for name in ("request", "turns", "usage_tap", "wording")),
     *(f"gateway/dialects/{name}.py" for name in ("body", "request")),
     "gateway/tokens/bound.py",

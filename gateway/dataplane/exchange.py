@@ -39,6 +39,7 @@ class Exchange:
         "began_ns",
         "budget",
         "caller",
+        "choice",
         "connection",
         "credential",
         "dialect",
@@ -108,6 +109,7 @@ class Exchange:
         self.attempts = 0
         self.lease: Lease | None = None
         self.credential = 0
+        self.choice = b""  # what the last pick compared, see upstream.pool.choice
         self.connection: Connection | None = None
         self.request: Request | None = None
         # passthrough

@@ -104,7 +104,7 @@ def leased(worker: Worker, exchange: Exchange, lane: str, key: int) -> Lease:
     lease = pool.pick(lane, key, now_ms, request_bytes=exchange.request_bytes)
     if lease is None:
         raise _nothing(pool.waiting(lane, now_ms))
-    exchange.lease, exchange.credential = lease, lease.credential
+    exchange.lease, exchange.credential, exchange.choice = lease, lease.credential, lease.choice
     return lease
 
 
@@ -112,7 +112,7 @@ async def _attempted(worker: Worker, exchange: Exchange, relay: Passthrough, lea
     """One attempt. None when the client has an answer, or wants none any more: then the lease ends with the call."""
     upstream = exchange.upstream
     assert upstream is not None  # the lease is of its pool
-    exchange.lease, exchange.credential = lease, lease.credential
+    exchange.lease, exchange.credential, exchange.choice = lease, lease.credential, lease.choice
     length = len(form.body) if form.has_body else None
     form.head = headers.request_head(exchange, upstream, form.path, form.query, form.block, length)
     fault: Fault | None = None

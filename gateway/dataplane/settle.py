@@ -113,4 +113,5 @@ def _record(
         exchange.held_nanodollars,
         exchange.held_tokens,
         price_tag,
+        exchange.choice,
     )

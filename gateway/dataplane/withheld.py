@@ -14,7 +14,18 @@ from gateway.dataplane.flow import Flow
 class Withheld:
     """An upstream's own answer (`pairs` and `body`, for the client already), or a fault that is written when it is shown."""
 
-    __slots__ = ("_body", "_credential", "_fault", "_model_served", "_outcome", "_pairs", "_request_id", "_upstream", "status")
+    __slots__ = (
+        "_body",
+        "_choice",
+        "_credential",
+        "_fault",
+        "_model_served",
+        "_outcome",
+        "_pairs",
+        "_request_id",
+        "_upstream",
+        "status",
+    )
 
     def __init__(
         self,
@@ -32,12 +43,14 @@ class Withheld:
         self._body = body
         self._upstream = exchange.upstream
         self._credential = exchange.credential
+        self._choice = exchange.choice
         self._model_served = exchange.model_served
         self._request_id = exchange.upstream_request_id
 
     def show(self, exchange: Exchange, flow: Flow) -> None:
         """Answers with it. The receipt names who gave this answer, and counts all attempts."""
         exchange.upstream, exchange.credential, exchange.model_served = self._upstream, self._credential, self._model_served
+        exchange.choice = self._choice
         exchange.upstream_request_id, exchange.status = self._request_id, self.status
         exchange.end(self._outcome, self._fault if self._outcome is Outcome.UPSTREAM_DIED else None)
         if self._pairs is not None:

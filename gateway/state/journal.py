@@ -12,7 +12,7 @@ from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.state.layout import Layout
-from gateway.state.record import Flags, Surface, pack, unpack
+from gateway.state.record import Flags, Surface, choice_in, pack, unpack
 from gateway.state.workers import WorkerSlot
 from native_fastpath import Region
 
@@ -30,7 +30,7 @@ class Settlement:
     `started_ns` is wall clock; `ttft_us` is None when no content was sent; `credential` is the index of the upstream
     credential. `held_nanodollars` and `held_tokens` are the worst case that was held before sending, `price_tag` the first
     64 bits of the version of the price list that made `cost_nanodollars`. Texts longer than their place are cut at a character:
-    64 bytes of UTF-8, method 8, provider 16. NUL bytes at their end are lost.
+    64 bytes of UTF-8, method 8, provider 16. NUL bytes at their end are lost. `choice` is the note of `upstream.pool.choice`.
     """
 
     request_id: bytes
@@ -59,9 +59,10 @@ class Settlement:
     held_nanodollars: int = 0
     held_tokens: int = 0
     price_tag: int = 0
+    choice: bytes = b""
 
     def pack(self) -> bytes:
-        """The record of 416 bytes. Figures out of range are clamped to it, so this never fails on what a request brought."""
+        """The record of 464 bytes. Figures out of range are clamped to it, so this never fails on what a request brought."""
         return pack(
             self.request_id,
             self.started_ns,
@@ -89,6 +90,7 @@ class Settlement:
             self.held_nanodollars,
             self.held_tokens,
             self.price_tag,
+            self.choice,
         )
 
     @classmethod
@@ -122,6 +124,7 @@ class Settlement:
             held_nanodollars=facts[27],
             held_tokens=facts[28],
             price_tag=facts[29],
+            choice=choice_in(record),
         )
 
 
@@ -172,7 +175,7 @@ class RingReader:
         return self._region.load(self._offset) - self.sequence
 
     def read(self, limit: int) -> list[bytes]:
-        """Up to `limit` oldest records with their charges, 808 bytes each, which stay in. ValueError when the
+        """Up to `limit` oldest records with their charges, 856 bytes each, which stay in. ValueError when the
         oldest one is damaged: `release(1)` passes over it.
         """
         return self._region.ring_read(self._offset, limit)

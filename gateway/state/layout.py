@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from native_fastpath import RING_HEADER, ROW_HEADER
 
 MAGIC = int.from_bytes(b"SLUICE\x00\x01", "little")
-VERSION = 4  # count up with every change of a size, an order or a meaning
+VERSION = 5  # count up with every change of a size, an order or a meaning
 
-RECORD_BYTES = 416  # one settlement, see record.py
+FACTS_BYTES = 416  # what a settlement says of every request
+CHOICE_BYTES = 48  # and what was compared where there was a choice: six for each of eight keys
+RECORD_BYTES = FACTS_BYTES + CHOICE_BYTES  # one settlement, see record.py
 CHARGES_MAX = 24  # limits that one request is counted against: eight behind each of three anchors, see limits.py
 RING_RECORD_BYTES = RECORD_BYTES + 8 + 16 * CHARGES_MAX  # a settlement and its charges, see record.py
 HEADER_BYTES = 4096

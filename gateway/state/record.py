@@ -4,6 +4,9 @@ Owns what each byte means, in both directions, and the numbers that stand in the
 counted against, in which window, with which amount. Knows neither where records lie nor who moves them: rows in flight and the
 rings of the journal do. Workers make two records a request and the books read every one, so both ways take plain facts, without
 an object between; figures out of range are clamped, so packing never fails on what a request brought.
+
+At a record's end lies the note of what was compared to choose who answers, where there was a choice. Its form is that of
+`upstream.pool.choice`; here it is bytes without NUL at either end, which most requests have none of.
 """
 
 import struct
@@ -14,7 +17,7 @@ from typing import Any, Final
 from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
-from gateway.state.layout import CHARGES_MAX, RECORD_BYTES, RING_RECORD_BYTES
+from gateway.state.layout import CHARGES_MAX, CHOICE_BYTES, FACTS_BYTES, RECORD_BYTES, RING_RECORD_BYTES
 
 TEXT_BYTES: Final = 64
 # Models, paths, methods and providers are few; clients choose some of them, so what is remembered is bounded.
@@ -24,8 +27,9 @@ _U32_MAX: Final = 2**32 - 1
 _NO_TTFT: Final = _U32_MAX
 _I64_MAX: Final = 2**63 - 1
 _U64_MAX: Final = 2**64 - 1
-_RECORD: Final = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
-assert _RECORD.size == RECORD_BYTES
+_FACTS: Final = struct.Struct("<16sqIIIHBBBBBBI7q64s64s64s64s8s16s3qQ")
+_RECORD: Final = struct.Struct(f"{_FACTS.format}{CHOICE_BYTES}s")
+assert (_FACTS.size, _RECORD.size) == (FACTS_BYTES, RECORD_BYTES)
 _COUNT: Final = struct.Struct("=Q")
 _CHARGE: Final = struct.Struct("=IIq")
 assert RECORD_BYTES + _COUNT.size + CHARGES_MAX * _CHARGE.size == RING_RECORD_BYTES
@@ -97,8 +101,9 @@ def pack(
     held_nanodollars: int,
     held_tokens: int,
     price_tag: int,
+    choice: bytes = b"",
 ) -> bytes:
-    """A record from its facts, in the record's order. Figures out of range are clamped to it.
+    """A record from its facts, in the record's order. Figures out of range are clamped to it; a note is cut to CHOICE_BYTES.
 
     A worker makes two records a request; a `Settlement` between would add 0.45 us to the 0.75 us that each takes.
     """
@@ -142,6 +147,7 @@ def pack(
                 held_nanodollars,
                 held_tokens,
                 price_tag,
+                choice,
             )
     except struct.error:
         pass
@@ -165,13 +171,15 @@ def pack(
         *texts,
         *(_clamp(amount, 0, _I64_MAX) for amount in (cost_nanodollars, held_nanodollars, held_tokens)),
         _clamp(price_tag, 0, _U64_MAX),
+        choice,
     )
 
 
 def unpack(record: bytes) -> tuple[Any, ...]:
     """The facts of a record, in the order of `pack` but with the five token figures in place of the usage; plain integers.
 
-    Charges behind the record are passed over. Raises ValueError when the bytes are not a record.
+    The note of a choice is passed over (`choice_in` reads it), and so are charges behind the record. Raises ValueError when the
+    bytes are not a record.
     """
     if len(record) != RECORD_BYTES and len(record) != RING_RECORD_BYTES:
         raise ValueError(f"a settlement has {RECORD_BYTES} bytes, or {RING_RECORD_BYTES} with its charges, not {len(record)}")
@@ -180,7 +188,7 @@ def unpack(record: bytes) -> tuple[Any, ...]:
         request_id, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags, attempts, credential, surface,
         workspace_id, fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
         asked, served, path, upstream_request_id, method, provider, cost, held_nanodollars, held_tokens, price_tag,
-    ) = _RECORD.unpack_from(record)  # fmt: skip
+    ) = _FACTS.unpack_from(record)  # fmt: skip
     if outcome not in _OUTCOMES or surface not in _SURFACES or fault not in _FAULTS:
         raise ValueError("a settlement has an unknown outcome, surface or fault")
     known = _text_of.get
@@ -192,6 +200,12 @@ def unpack(record: bytes) -> tuple[Any, ...]:
         _text(upstream_request_id), known(method) or _decoded(method), known(provider) or _decoded(provider),
         cost, held_nanodollars, held_tokens, price_tag,
     )  # fmt: skip
+
+
+def choice_in(record: bytes) -> bytes:
+    """The note of a choice in a record, without the NUL bytes behind it; empty when there is none."""
+    # Most records have none, and its first byte says so.
+    return record[FACTS_BYTES:RECORD_BYTES].rstrip(b"\0") if record[FACTS_BYTES] else b""
 
 
 def charges(record: bytes) -> tuple[Charge, ...]:

@@ -41,7 +41,7 @@ SELECT
     2000 + b % 90000, 500 + c % 9000,
     {model}, {model}, 'anthropic', 'POST', '/v1/messages', '',
     CASE WHEN a % 50 < 2 THEN 0 ELSE b % 40000000 END, :price_list, 1 + a / 64 % :keys % :workspaces,
-    40000000, 9000, NULL, 0, NULL
+    40000000, 9000, NULL, 0, NULL, NULL
 FROM thrown
 """
 

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from gateway.console.formats import NOTHING
 from gateway.state.credentials import LANES_AT, METERS_AT
 from gateway.state.layout import LANE_BYTES, LANES_MAX
 from gateway.state.shared import SharedFile
@@ -109,15 +110,36 @@ def test_why_speaks_the_visitors_language(books: Shown, owner: Browser, version:
     assert re.search(r"simulator/[^<]+</bdi> 1</th>.*?100%", texts[1], re.DOTALL)
 
 
+def test_why_shows_the_keys_as_the_call_found_them(books: Shown, owner: Browser) -> None:
+    """In place of how they stand now."""
+    with_note = next(one.started_ns for one in books.settled if one.choice)
+    line = next(one for one in books.get("requests", limit=40)["data"] if one["started_ns"] == with_note)
+    russian, text = (page(owner, f"/console/requests/{line['id']}", lang=language) for language in ("ru", "en"))
+    assert "какими их застал вызов" in russian
+    assert "as it stands now" not in text.lower()
+    table = text[text.index('id="scores-then"') :]
+    table = table[: table.index("</table>")]
+    rows = [re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", row)).strip() for row in table.split("<tr>")[2:]]
+    assert rows == [
+        f"anthropic 1 limited {NOTHING} {NOTHING}",
+        "anthropic 2 taken healthy 3 109.4% prompt cached here",
+        "anthropic 3 healthy 0 90%",
+    ]
+
+
 def test_a_member_sees_no_standing_of_the_pool(books: Shown) -> None:
     add_account(books.control, "member@example.test", "member")
     add_member(books.control, books.workspaces[0], "member@example.test")
-    line = next(one for one in books.get("requests", limit=40)["data"] if one["workspace"] == books.workspaces[0])
+    with_note = {one.started_ns for one in books.settled if one.choice}
+    lines = [one for one in books.get("requests", limit=40)["data"] if one["workspace"] == books.workspaces[0]]
     with Browser(books.control) as browser:
         browser.log_in("member@example.test")
-        text = page(browser, f"/console/requests/{line['id']}")
-    assert "Where this name goes today" in text
-    assert "as it stands now" not in text.lower()
+        for noted in (True, False):
+            line = next(one for one in lines if (one["started_ns"] in with_note) is noted)
+            text = page(browser, f"/console/requests/{line['id']}")
+            assert "Where this name goes today" in text
+            assert "as it stands now" not in text.lower()
+            assert "as the call found them" not in text.lower()
 
 
 def test_the_changing_part_has_a_tag(owner: Browser) -> None:

@@ -18,7 +18,7 @@ from tests.dataplane.test_headers import upstream
 def made() -> Exchange:
     exchange = Exchange(Surface.MESSAGES, "POST", "/v1/messages", 0, 0)
     exchange.upstream, exchange.credential, exchange.model_served = upstream(name="first"), 1, "claude-one"
-    exchange.upstream_request_id, exchange.attempts = "req_theirs", 1
+    exchange.upstream_request_id, exchange.attempts, exchange.choice = "req_theirs", 1, b"first"
     return exchange
 
 
@@ -26,7 +26,7 @@ def moved_on(exchange: Exchange) -> None:
     """Another attempt, elsewhere."""
     exchange.upstream, exchange.credential, exchange.model_served = upstream(name="second"), 0, "claude-two"
     exchange.forget_answer()
-    exchange.attempts = 2
+    exchange.attempts, exchange.choice = 2, b"second"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_an_upstreams_own_answer(outcome: Outcome, fault: Fault | None, noted: F
         assert (exchange.outcome, exchange.fault, exchange.status) == (outcome, noted, 429)
         assert exchange.upstream is not None
         assert (exchange.upstream.name, exchange.credential, exchange.model_served) == ("first", 1, "claude-one")
-        assert exchange.upstream_request_id == "req_theirs"
+        assert (exchange.upstream_request_id, exchange.choice) == ("req_theirs", b"first")
 
     asyncio.run(main())
 

@@ -28,6 +28,7 @@ from gateway.core.usage import Usage
 from gateway.state.journal import Settlement
 from gateway.state.limits import Limits, Taken
 from tests import torture
+from tests.control.books.sound import NOTE
 from tests.control.office import STARTED_NS, Office, Worker, breaking_off, settlement, shipped
 
 RUNS = torture.rounds(12, 500)
@@ -150,6 +151,7 @@ class World:
         key = self.keys[place]
         self.numbers += 1
         facts: dict[str, Any] = {"request_id": self.numbers.to_bytes(16, "big"), "started_ns": STARTED_NS + self.numbers}
+        facts["choice"] = b"" if self.numbers % 3 else NOTE
         one = settlement(**facts, key_id=key.id, workspace_id=key.workspace_id, usage=Usage(fresh), outcome=Outcome.WORKER_KILLED)
         found = self.office.shared.keys.find(key.digest)
         assert found is not None

@@ -107,14 +107,14 @@ def test_a_rewrite_cut_half_way_leaves_the_record_before_it(shared: SharedFile, 
     assert Settlement.unpack(orphan.record).usage.input_tokens == 50
 
 
-@pytest.mark.parametrize("wrong", [b"", bytes(415), bytes(417), bytes(808)])
+@pytest.mark.parametrize("wrong", [b"", bytes(463), bytes(465), bytes(856)])
 def test_only_whole_records_are_taken(shared: SharedFile, run_dir: Path, wrong: bytes) -> None:
     slot = WorkerSlot.claim(shared, run_dir)
     rows = InflightRows(slot)
-    with pytest.raises(ValueError, match="416 bytes"):
+    with pytest.raises(ValueError, match="464 bytes"):
         rows.open(wrong)
     row = rows.open(numbered(1).pack())
-    with pytest.raises(ValueError, match="416 bytes"):
+    with pytest.raises(ValueError, match="464 bytes"):
         rows.rewrite(row, wrong)
     assert rows.count == 1
     slot.release()

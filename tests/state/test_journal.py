@@ -17,11 +17,11 @@ def test_a_ring_from_writer_to_reader(shared: SharedFile, run_dir: Path) -> None
     assert [writer.append(record) for record in records] == [True] * 16 + [False]
     assert writer.free() == 0
     assert (reader.slot, reader.sequence, reader.depth) == (0, 0, 16)
-    assert [record[:416] for record in reader.read(3)] == records[:3]
+    assert [record[:464] for record in reader.read(3)] == records[:3]
     reader.release(3)
     assert (reader.sequence, reader.depth, writer.free()) == (3, 13, 3)
     assert writer.append(records[16])
-    assert [record[:416] for record in reader.read(100)] == records[3:]
+    assert [record[:464] for record in reader.read(100)] == records[3:]
     assert [other.depth for other in shared.journal.readers[1:]] == [0, 0, 0]
     slot.release()
 
@@ -36,7 +36,7 @@ def test_records_stored_before_a_crash_are_not_read_again(shared: SharedFile, ru
     assert after_crash.skip_to(stored) == 3
     assert after_crash.skip_to(stored) == 0
     assert after_crash.skip_to(1) == 0
-    assert [record[:416] for record in after_crash.read(10)] == [numbered(number).pack() for number in (3, 4)]
+    assert [record[:464] for record in after_crash.read(10)] == [numbered(number).pack() for number in (3, 4)]
     with pytest.raises(ValueError, match="more records released"):
         after_crash.skip_to(99)
     slot.release()

@@ -12,7 +12,7 @@ from gateway.core.faults import FaultKind
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.state.journal import RingWriter, Settlement
-from gateway.state.record import Flags, Surface, charged, charges
+from gateway.state.record import Flags, Surface, charged, charges, choice_in
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from tests.state.conftest import numbered
@@ -45,19 +45,21 @@ FULL = Settlement(
     held_nanodollars=7,
     held_tokens=8,
     price_tag=2**64 - 1,
+    choice=bytes(range(1, 49)),
 )
 
 
 def test_the_bytes_of_a_record() -> None:
     record = FULL.pack()
-    assert len(record) == 416
+    assert len(record) == 464
     assert record[:16] == bytes(range(16))
     assert int.from_bytes(record[16:24], "little") == FULL.started_ns
     assert record[36:44] == b"\xc8\x00\x04\x0f\x05\x03\xff\x01"
     assert record[44:48] == b"\xfe\xff\xff\xff"
     assert record[104:109] == b"asked"
     assert record[360:384] == b"OPTIONS\0sixteen-bytes-pr"
-    assert struct.unpack("<4Q", record[384:]) == (I64_MAX, 7, 8, 2**64 - 1)
+    assert struct.unpack("<4Q", record[384:416]) == (I64_MAX, 7, 8, 2**64 - 1)
+    assert record[416:] == bytes(range(1, 49))
 
 
 def test_every_field_comes_back() -> None:
@@ -147,8 +149,18 @@ def test_what_is_no_record_is_refused(at: int, value: int) -> None:
     with pytest.raises(ValueError, match="unknown"):
         Settlement.unpack(bytes(record))
     for wrong in (b"", FULL.pack()[:-1], FULL.pack() + b"\0"):
-        with pytest.raises(ValueError, match="416 bytes"):
+        with pytest.raises(ValueError, match="464 bytes"):
             Settlement.unpack(wrong)
+
+
+@given(st.binary(max_size=60))
+def test_a_note_comes_back_as_far_as_there_is_room(raw: bytes) -> None:
+    """NUL bytes at its end are lost, and all of it that begins with one: no note does."""
+    record = numbered(1, choice=raw).pack()
+    cut = raw[:48].rstrip(b"\0")
+    assert choice_in(record) == Settlement.unpack(record).choice == (b"" if raw[:1] == b"\0" else cut)
+    assert choice_in(charged(record, CHARGES)) == choice_in(record)
+    assert record[:416] == numbered(1).pack()[:416]
 
 
 CHARGES = ((1, 1_795_000_000, 1), (2**32 - 1, 0, -5), (7, 2**32 - 1, I64_MAX))
@@ -158,7 +170,7 @@ def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> Non
     record = FULL.pack()
     assert charges(record) == charges(charged(record, ())) == ()
     with_them = charged(record, CHARGES)
-    assert with_them[416:440] == (3).to_bytes(8, "little") + struct.pack("<IIq", *CHARGES[0])
+    assert with_them[464:488] == (3).to_bytes(8, "little") + struct.pack("<IIq", *CHARGES[0])
     assert charges(with_them) == CHARGES
     assert Settlement.unpack(with_them) == FULL
     slot = WorkerSlot.claim(shared, run_dir)
@@ -167,7 +179,7 @@ def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> Non
         assert writer.append(written)
         (read,) = shared.journal.readers[0].read(1)
         shared.journal.readers[0].release(1)
-        assert len(read) == 808
+        assert len(read) == 856
         assert Settlement.unpack(read) == FULL
         assert charges(read) == charges(written)
     slot.release()
@@ -176,7 +188,7 @@ def test_charges_lie_behind_the_record(shared: SharedFile, run_dir: Path) -> Non
 def test_charges_that_cannot_be_are_refused() -> None:
     record = FULL.pack()
     assert len(charges(charged(record, CHARGES[:1] * 24))) == 24
-    for wrong in (record + (25).to_bytes(8, "little") + bytes(400), charged(record, CHARGES)[:440]):
+    for wrong in (record + (25).to_bytes(8, "little") + bytes(400), charged(record, CHARGES)[:488]):
         with pytest.raises(ValueError, match="more charges"):
             charges(wrong)
     for bare, amounts in ((record, CHARGES[:1] * 25), (record[:-1], ()), (charged(record, ()), ())):

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.core.ids import text_of
 from gateway.core.outcome import Outcome
 from gateway.settings import DEFAULTS, Paths
 from gateway.simulator.server import Simulator
@@ -209,6 +210,67 @@ def test_conversations_spread_and_stay_and_a_limit_is_not_seen() -> None:
         assert min(by_worker) >= 5
 
     run(spread)
+
+
+async def in_flight(gateway: Gateway, count: int) -> None:
+    """Waits until so many calls are under way, over all workers and keys."""
+    with gateway.admin() as admin:
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                found = (await asyncio.to_thread(admin.get, "pool")).json()
+                if sum(key["in_flight"] for key in found["data"]) >= count:
+                    return
+
+
+async def routes(gateway: Gateway, count: int, last: int) -> list[dict[str, Any]]:
+    """Where the `last` requests of `count` went, in the order in which they began, as Why tells it."""
+    rows = sorted(await booked(gateway, count), key=lambda row: int(row["started_ns"]))
+    with gateway.admin() as admin:
+        asked = (f"requests/{text_of('req', row['request_id'])}/why" for row in rows[-last:])
+        whys = [await asyncio.to_thread(admin.get, path) for path in asked]
+    return [why.json()["route"] for why in whys]
+
+
+def test_why_tells_what_a_call_had_to_choose_from() -> None:
+    """Three keys, of which one is limited, one warm and busy, one idle: each call's receipt says what it found."""
+
+    async def choosing(gateway: Gateway, key: str, upstream: Simulator) -> None:
+        await asyncio.gather(*(ask(gateway, key, f"conversation {number}") for number in range(12)))
+        await ask(gateway, key, "turn 1", session="the-one")
+        [route] = await routes(gateway, 13, last=1)
+        [warm] = route["considered"]
+        assert (warm["warm"], warm["chosen"], warm["number"]) == (True, True, route["credential"])
+        assert warm["score"] == pytest.approx(1.5 / (1 + warm["in_flight"] / 8), abs=1e-4)
+
+        upstream.set_script("status=429;retry_after=30", key=KEYS[warm["number"] - 1])
+        assert (await ask(gateway, key, "turn 2", session="the-one")).headers["x-gateway-attempts"] == "2"
+        [route] = await routes(gateway, 14, last=1)
+        assert [(one["number"], one["state"], one["chosen"]) for one in route["considered"]] == [
+            (warm["number"], "tried", False),
+            (route["credential"], "healthy", True),
+        ]
+
+        upstream.set_script("text_tokens=5;head_ms=1500")
+        upstream.set_script("status=429;retry_after=30", key=KEYS[warm["number"] - 1])
+        crowd = [asyncio.ensure_future(ask(gateway, key, f"turn {turn}", session="the-one")) for turn in range(8)]
+        await in_flight(gateway, 8)
+        crowd += [asyncio.ensure_future(ask(gateway, key, f"late turn {turn}", session="the-one")) for turn in range(6)]
+        assert {answer.status for answer in await asyncio.gather(*crowd)} == {200}
+        found = await routes(gateway, 28, last=14)
+        compared = 0
+        for route in found:
+            limited, *others = route["considered"]
+            assert (limited["number"], limited["state"], limited["score"]) == (warm["number"], "limited", None)
+            [chosen] = [one for one in others if one["chosen"]]
+            assert chosen["number"] == route["credential"]
+            assert chosen["score"] == max(one["score"] for one in others)
+            assert [one["warm"] for one in others] == [True, False][: len(others)]
+            compared += len(others) > 1
+        assert compared >= 6, "those that came late found the warm key busy"
+        assert {route["credential"] for route in found} == {1, 2, 3} - {warm["number"]}
+        await asyncio.to_thread(gateway.cli, "ledger", "verify")  # raises when the books do not prove
+
+    run(choosing)
 
 
 def test_when_all_keys_fail_the_upstreams_own_words_are_told() -> None:

@@ -25,10 +25,11 @@ from gateway.core import ids
 from gateway.core.money import dollars
 from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
+from gateway.upstream.pool.choice import considered
 
 # Said with every answer, so that nobody takes what is missing for what did not happen.
 NOT_RECORDED = (
-    "the scores of the candidates: they are as of the moment of the call, and a call keeps none of them",
+    "how other targets of the route stood: what is kept is the last choice among the keys of one upstream, where there was one",
     "attempts before the last one: their number is kept, not where they went",
     "prompts and answers: they are never stored",
 )
@@ -38,6 +39,9 @@ NOTES = {
     "earlier_list": "priced by an earlier list, whose prices are not kept: the sum stands in the books",
 }
 NoteWord = Literal["at_most", "earlier_list"]
+ConsideredState = Literal[
+    "healthy", "due", "probing", "limited", "refused", "unpaid", "overloaded", "failing", "drained", "full", "tried"
+]
 
 
 class WhyQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,14 +113,33 @@ class Candidate(Struct, frozen=True, kw_only=True):
     keys: list[CandidateKey] | None
 
 
+class ConsideredKey(Struct, frozen=True, kw_only=True):
+    """An upstream key as the call found it when its last attempt was sent. `number` is the key's of that time. `score` is as it
+    was compared, and the highest was taken: of a `warm` key, the one whose prompt cache is this conversation's, it is raised, up
+    to four times. It is null for a key that was passed over, for what `state` says; `in_flight` is null where that was known
+    before its calls were counted. `tried`: by this very call. `due`: it was over, and the call was the probe if it went there."""
+
+    number: int
+    state: ConsideredState
+    in_flight: int | None
+    score: float | None
+    warm: bool
+    chosen: bool
+
+
 class Route(Struct, frozen=True, kw_only=True):
-    """Where it went. `credential` counts the upstream's keys from 1; null when nothing was sent. `candidates` are today's."""
+    """Where it went. `credential` counts the upstream's keys from 1; null when nothing was sent. `candidates` are today's.
+
+    `considered` are the keys of `provider` that the call looked at, in that order, as they stood then. One that no other can beat
+    is taken at once, so those behind it are not among them; eight are compared at most. Null where there was no choice (one key,
+    or nothing was sent), for requests from before it was kept, and for a member, who does not see into the pool."""
 
     model_asked: str
     model_served: str
     provider: str
     credential: int | None
     attempts: int
+    considered: list[ConsideredKey] | None
     candidates: list[Candidate]
 
 
@@ -167,11 +190,16 @@ async def show(front: FrontDesk, call: Call[Nothing, WhyQuery]) -> Why:
 
     row, found = await (front.reader.walk if call.query.started_ns is None else front.reader.ask)(look)
     sees_pool = Access.VIEWER.admits(call.asker.role)
-    return replace(found, route=replace(found.route, candidates=candidates(row, front.upstreams(), sees_pool=sees_pool)))
+    route = replace(
+        found.route,
+        considered=considered_keys(row) if sees_pool else None,
+        candidates=candidates(row, front.upstreams(), sees_pool=sees_pool),
+    )
+    return replace(found, route=route)
 
 
 def explain(connection: Connection, row: RequestRow, prices: PriceList) -> Why:
-    """Everything that the books have about a request. Candidates are not from there."""
+    """Everything that the books have about a request, but for what shows the pool. Candidates are not from there."""
     [line] = view(connection, [row], "UTC")
     usage = Usage(*row[12:17])
     total = usage.total_input_tokens + usage.output_tokens
@@ -271,6 +299,23 @@ def candidates(row: RequestRow, upstreams: Upstreams, *, sees_pool: bool) -> lis
     return found
 
 
+def considered_keys(row: RequestRow) -> list[ConsideredKey] | None:
+    """What was compared to choose who answers; None when the row has no note of it."""
+    if row.choice is None or not row.attempts:
+        return None
+    return [
+        ConsideredKey(
+            number=one.place + 1,
+            state=one.standing,  # type: ignore[arg-type] # its words are those of ConsideredState
+            in_flight=one.in_flight,
+            score=None if one.score is None else round(one.score, 4),
+            warm=one.warm,
+            chosen=one.place == row.credential,
+        )
+        for one in considered(row.choice)
+    ]
+
+
 def _route(row: RequestRow) -> Route:
     return Route(
         model_asked=row.model_asked,
@@ -278,6 +323,7 @@ def _route(row: RequestRow) -> Route:
         provider=row.provider,
         credential=row.credential + 1 if row.attempts else None,
         attempts=row.attempts,
+        considered=None,
         candidates=[],
     )
 

@@ -4,8 +4,9 @@ Pure. The record comes from a worker through the shared file; what it says about
 in force when the request began, and the figure of the books is the one that counts.
 
 Every row has `facts`, a canonical form in bytes of all that it says: the record up to the price tag with the books' cost in it,
-the number of the price list, the charges. `check_sum` is their CRC-32, so that a changed row can be named; the ledger seals their
-digest. While entering, the facts are cut out of the record; `facts_of` makes the same bytes of a stored row.
+the number of the price list, the charges, and the note of a choice where there was one. `check_sum` is their CRC-32, so that a
+changed row can be named; the ledger seals their digest. While entering, the facts are cut out of the record; `facts_of` makes the
+same bytes of a stored row.
 """
 
 import struct
@@ -19,13 +20,13 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.dialects.anthropic.usage_tap import estimated_output_tokens
 from gateway.state.journal import Settlement
-from gateway.state.layout import CHARGES_MAX, RECORD_BYTES
-from gateway.state.record import Flags, pack, unpack
+from gateway.state.layout import CHARGES_MAX, CHOICE_BYTES, FACTS_BYTES, RECORD_BYTES
+from gateway.state.record import Flags, choice_in, pack, unpack
 
 # The columns of `requests`, see store.RequestRow; a plain tuple because thousands a second are made.
 Row = tuple[
     bytes, int, int, int | None, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int,
-    str, str, str, str, str, str, int, int, int, int, int, bytes | None, int, int | None,
+    str, str, str, str, str, str, int, int, int, int, int, bytes | None, int, int | None, bytes | None,
 ]  # fmt: skip
 
 # Places in a Row.
@@ -33,19 +34,23 @@ KEY_ID: Final = 4
 COST: Final = 25
 WORKSPACE_ID: Final = 27
 CHARGES: Final = 30
+POSTING_ID: Final = 32
+CHOICE: Final = 33
 
 # A charge: limit (in the lower half) and start of its window as one number, and the amount. As one, because they are a key
 # wherever charges are summed up, and pairs would take twice as long.
 CHARGE: Final = struct.Struct("<Qq")
 
-_PRICE_TAG_AT: Final = RECORD_BYTES - 8
-_COST_AT: Final = RECORD_BYTES - 32
+_PRICE_TAG_AT: Final = FACTS_BYTES - 8
+_COST_AT: Final = FACTS_BYTES - 32
 _COST: Final = struct.Struct("<q")
 _PRICE_LIST: Final = struct.Struct("<I")
 _TEXTS_AT: Final = 104
 _COUNT: Final = struct.Struct("<Q")
 _COUNT_AT: Final = RECORD_BYTES  # the count is at most 24, so its first byte says whether there are any
 _CHARGES_AT: Final = RECORD_BYTES + 8
+# Behind a note in the facts: charges come by 16 bytes and a note has 48, so without it three charges would pass for a note.
+_CHOICE_MARK: Final = b"c"
 
 
 class Pricing:
@@ -58,7 +63,8 @@ class Pricing:
 
     def row(self, record: bytes) -> Row:
         """A packed settlement as a row without a posting. Raises ValueError when the bytes are not one."""
-        return (*self.read(record, defaultdict(int))[0][:-1], None)
+        row = self.read(record, defaultdict(int))[0]
+        return (*row[:POSTING_ID], None, row[CHOICE])
 
     def cost(self, record: bytes) -> int:
         """What a packed settlement costs, in nanodollars, whatever it says itself. Raises ValueError when it is not one."""
@@ -91,13 +97,16 @@ class Pricing:
         facts = record[:_PRICE_TAG_AT] + self._price_list
         if charges is not None:
             facts += charges
+        choice = choice_in(record) if record[FACTS_BYTES] else None
+        if choice is not None:
+            facts += record[FACTS_BYTES:RECORD_BYTES] + _CHOICE_MARK
         # The order of the columns: what a person looks for first stands first among the texts.
         row = (
             request_id, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags, attempts, credential, surface,
             fresh, read, written_5m, written_1h, output, request_bytes, response_bytes,
             asked, served, provider, method, path, upstream_request_id, cost_nanodollars, price_list_id,
             workspace_id, held_nanodollars, held_tokens, charges, zlib.crc32(facts),
-            postings[workspace_id] if key_id else None,
+            postings[workspace_id] if key_id else None, choice,
         )  # fmt: skip
         if not is_canonical:
             row, facts = with_charges(row, charges)
@@ -106,7 +115,7 @@ class Pricing:
 
 def facts_of(row: tuple[Any, ...]) -> bytes:
     """The canonical form of a row, stored or not. Raises ValueError, TypeError when it cannot be one of ours."""
-    charges = row[CHARGES]
+    charges, choice = row[CHARGES], row[CHOICE]
     texts = (row[19], row[20], row[23], row[24], row[22], row[21])
     amounts = (row[COST], row[WORKSPACE_ID + 1], row[WORKSPACE_ID + 2], 0)
     facts = (*row[:12], row[WORKSPACE_ID], Usage(*row[12:17]), row[17], row[18], *texts, *amounts)
@@ -114,7 +123,12 @@ def facts_of(row: tuple[Any, ...]) -> bytes:
     told = unpack(record)
     if told[:12] != row[:12] or told[12:20] != (row[WORKSPACE_ID], *row[12:19]) or told[20:29] != (*texts, *amounts[:3]):
         raise ValueError("the row holds figures or texts that a record cannot hold")
-    return record[:_PRICE_TAG_AT] + _PRICE_LIST.pack(row[COST + 1]) + (charges or b"")
+    bare = record[:_PRICE_TAG_AT] + _PRICE_LIST.pack(row[COST + 1]) + (charges or b"")
+    if choice is None:
+        return bare
+    if not isinstance(choice, bytes) or not choice or len(choice) > CHOICE_BYTES or not choice[0] or not choice[-1]:
+        raise ValueError("the row holds a note of a choice that a record cannot hold")
+    return bare + choice.ljust(CHOICE_BYTES, b"\0") + _CHOICE_MARK
 
 
 def kind_of(limit_id: int, window_start_s: int) -> int:
@@ -129,8 +143,8 @@ def limit_and_window(kind: int) -> tuple[int, int]:
 
 def with_charges(row: Row, charges: bytes | None) -> tuple[Row, bytes]:
     """A row with these charges and the check sum that belongs to it, and its facts."""
-    facts = facts_of((*row[:CHARGES], charges))
-    return (*row[:CHARGES], charges, zlib.crc32(facts), row[-1]), facts
+    facts = facts_of((*row[:CHARGES], charges, *row[CHARGES + 1 :]))
+    return (*row[:CHARGES], charges, zlib.crc32(facts), row[POSTING_ID], row[CHOICE]), facts
 
 
 def _charges_in(record: bytes) -> bytes:

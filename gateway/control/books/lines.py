@@ -89,7 +89,7 @@ class LineWriter:
         (
             request_id, started_ns, duration_us, ttft_us, key_id, status, outcome, fault, flags, attempts, credential, surface,
             input_tokens, cache_read, cache_write_5m, cache_write_1h, output_tokens, request_bytes, response_bytes,
-            model_asked, model_served, provider, method, path, upstream_request_id, cost_nanodollars, _, _, _, _, _, _, _,
+            model_asked, model_served, provider, method, path, upstream_request_id, cost_nanodollars, _, _, _, _, _, _, _, _,
         ) = row  # fmt: skip
         whose = self._whose(key_id, surface, method, path, model_asked, model_served, provider)
         line = (

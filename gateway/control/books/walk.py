@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.control.books.entry import CHARGE, CHARGES, COST, facts_of, limit_and_window
+from gateway.control.books.entry import CHARGE, CHARGES, COST, POSTING_ID, facts_of, limit_and_window
 from gateway.control.books.ledger import CASH, EXPIRED, NO_REQUESTS, USAGE, Seal, entry_check_sum
 from gateway.control.books.proof_of_figures import ProofOfFigures
 from gateway.control.store import Connection, Posting, audit
@@ -100,7 +100,7 @@ class Walk:
         for rowid, *row in audit.requests(self._connection):
             with suppress(*_SENSELESS):
                 self._figures.add(rowid, row)
-            posting_id = row[-1]
+            posting_id = row[POSTING_ID]
             if posting_id is None and rowid <= before_ledger:
                 continue
             self.report.requests += 1

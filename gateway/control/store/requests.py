@@ -14,6 +14,8 @@ class RequestRow(NamedTuple):
 
     `charges` holds the limits it was counted against, packed as in the journal: {u32 limit, u32 window start, i64 amount}; None
     when there are none. `check_sum` covers all columns but itself and `posting_id`, see `gateway.control.books.entry`.
+    `choice` is what was compared to choose who answers, as `gateway.upstream.pool.choice` writes it; None when there was no
+    choice, and for requests from before it was kept.
     """
 
     request_id: bytes
@@ -49,6 +51,7 @@ class RequestRow(NamedTuple):
     charges: bytes | None
     check_sum: int
     posting_id: int | None
+    choice: bytes | None
 
 
 class UsageTotal(NamedTuple):

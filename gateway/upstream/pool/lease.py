@@ -41,9 +41,10 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Lease:
-    """One call under way. `credential` is the place in the provider's pool; `is_probe` says that others wait for its outcome."""
+    """One call under way. `credential` is the place in the provider's pool; `is_probe` says that others wait for its outcome.
+    `choice` is the note of what the pick compared (`pool.choice`); empty when there was nothing to compare."""
 
-    __slots__ = ("_ended", "_lanes", "_pool", "_probes", "_proved", "_seat", "_states", "credential", "is_probe")
+    __slots__ = ("_ended", "_lanes", "_pool", "_probes", "_proved", "_seat", "_states", "choice", "credential", "is_probe")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Lease:
         probes: tuple[int, int, int, int],
     ) -> None:
         self.credential = seat.credential.place
+        self.choice = b""
         self.is_probe = probes != (0, 0, 0, 0)
         self._pool = pool
         self._lanes = lanes

@@ -6,7 +6,7 @@ answers are read (`reading`), and which provider is tried next (`course`). Nothi
 A pick goes through the credentials in the order that the conversation prefers, passes over those that are out, drained, full or
 already tried, and takes the one with the highest score: success x room under its limits x few calls under way. The first that can
 be had is worth more than its score, because the conversation's prompt is warm there: the longer the prompt, the more calls it may
-have under way beyond the others before the conversation leaves it.
+have under way beyond the others before the conversation leaves it. What was compared goes with the lease, as a note.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
 from gateway.upstream.pool import affinity, names
+from gateway.upstream.pool.choice import DRAINED as TAKEN_OUT
+from gateway.upstream.pool.choice import FULL, PROBING, TRIED, Choice
 from gateway.upstream.pool.lease import Lease, move_word
 from gateway.upstream.pool.names import Namer
 from gateway.upstream.pool.seats import Credential, Seat
@@ -71,6 +73,7 @@ class Pool:
     """One provider's credentials in one worker."""
 
     __slots__ = (
+        "_choice",
         "_concurrency_max",
         "_credentials",
         "_distances",
@@ -119,6 +122,7 @@ class Pool:
         self._lanes: dict[str, Lanes] = {}
         self._orders: dict[int, tuple[int, ...]] = {}
         count = len(self._credentials)
+        self._choice = Choice() if count > 1 else None
         self._rotations = [tuple((turn + place) % count for place in range(count)) for turn in range(count)]
         self._turn = 0
 
@@ -152,6 +156,8 @@ class Pool:
                 credential.tally(_PICKS, 1)
                 if key:
                     credential.tally(_KEPT if credential.place == order[0] else _MOVED, 1)
+                if self._choice is not None:
+                    lease.choice = self._choice.note()
                 return lease
             credential.forget_load()
             if lost >= LOST_MAX:
@@ -198,24 +204,38 @@ class Pool:
         best: Seat | None = None
         best_score = -1.0
         considered = 0
+        choice = self._choice
+        if choice is not None:
+            choice.begin()
         for place in order:
             if tried >> place & 1:
+                if choice is not None:
+                    choice.passed_over(place, TRIED)
                 continue
             seat = seats[place]
             credential = seat.credential
             word, lane = load(credential.state_at), load(seat.state_at)
             if word & DRAINED:
+                if choice is not None:
+                    choice.passed_over(place, TAKEN_OUT)
                 continue
             if (word | lane) & _REASON and (_is_out(word, now_ms) or _is_out(lane, now_ms)):
+                if choice is not None:
+                    choice.passed_over(place, _why_out(word if _is_out(word, now_ms) else lane))
                 continue
             if len(order) == 1 and not self._concurrency_max:
                 return seat  # nothing to compare it with
             calls = credential.load(now_ms, self._others)
             if self._concurrency_max and calls >= self._concurrency_max:
+                if choice is not None:
+                    choice.passed_over(place, FULL, calls)
                 continue
             score = seat.score(now_ms, calls, request_bytes)
-            if key and not considered:
+            is_warm = key != 0 and considered == 0
+            if is_warm:
                 score *= _warmth(request_bytes)
+            if choice is not None:
+                choice.compared(place, (word | lane) & _REASON != 0, is_warm, calls, score)
             if score > best_score:
                 best, best_score = seat, score
             considered += 1
@@ -348,6 +368,12 @@ def open_pools(
 
 def _is_out(word: int, now_ms: int) -> bool:
     return bool(word & _REASON) and unpack(word).is_out(now_ms)
+
+
+def _why_out(word: int) -> int:
+    """The standing of what is out, as a note of a choice has it."""
+    state = unpack(word)
+    return PROBING if state.probing else int(state.reason)
 
 
 def _left_ms(state: State, now_ms: int) -> int:

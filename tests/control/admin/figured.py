@@ -13,6 +13,8 @@ from gateway.core.outcome import Outcome
 from gateway.core.usage import Usage
 from gateway.state.journal import Settlement
 from gateway.state.record import charged
+from gateway.upstream.pool.choice import Choice
+from gateway.upstream.pool.standing import Reason
 from tests.control.office import Office, Worker, settlement
 from tests.control.served import START, ControlPlane, short_dir
 
@@ -51,6 +53,8 @@ def settlements(keys: list[Any], now_ns: int) -> Iterator[Settlement]:
             ends = {"status": 429, "outcome": Outcome.REFUSED, "usage": Usage(), "ttft_us": None, "attempts": 0}
         elif number % 8 == 5:
             ends = {"outcome": Outcome.UPSTREAM_DIED, "usage": Usage(100, 0, 0, 0, 3)}
+        elif number % 8 == 1:
+            ends = {"choice": chosen_among_three()}
         facts: dict[str, Any] = {"usage": Usage(1000, 300, 500, 20, 10 + number), "credential": number % 2}
         yield settlement(
             started_ns=now_ns - number * HOUR_NS // 4,
@@ -60,6 +64,15 @@ def settlements(keys: list[Any], now_ns: int) -> Iterator[Settlement]:
             duration_us=(number + 1) * 1_000_000,
             **(facts | ends),
         )
+
+
+def chosen_among_three() -> bytes:
+    """The note of a pick of the second key: the first is limited, the third idle, and the prompt is warm at the second."""
+    choice = Choice()
+    choice.passed_over(0, Reason.LIMITED)
+    choice.compared(1, False, True, 3, 1.09375)
+    choice.compared(2, False, False, 0, 0.9)
+    return choice.note()
 
 
 def fill(folder: Path) -> tuple[list[Minted], list[Settlement]]:

@@ -191,6 +191,17 @@ def test_whoever_only_looks_into_a_workspace_changes_nothing_there(house: House)
     assert "looked into" in house.ask(Role.MEMBER, "GET /admin/v1/workspaces", {}, {})
 
 
+def test_a_member_sees_no_key_of_the_pool_where_its_requests_went(house: House) -> None:
+    """Neither as they stand now nor as they were compared for the request."""
+    found: dict[Role, list[Any]] = {Role.MEMBER: [], Role.VIEWER: []}
+    for line in json.loads(house.ask(Role.MEMBER, "GET /admin/v1/requests", {}, {"limit": "500"}))["data"]:
+        for role, routes in found.items():
+            why = json.loads(house.ask(role, "GET /admin/v1/requests/{id}/why", {"id": line["id"]}, {}))
+            routes.append((why["route"]["considered"], *(one["keys"] for one in why["route"]["candidates"])))
+    assert any(considered for considered, *_ in found[Role.VIEWER])
+    assert {shown for route in found[Role.MEMBER] for shown in route} == {None}
+
+
 def test_figures_of_a_member_are_the_sum_of_its_workspaces(house: House) -> None:
     def requests(role: Role, **query: str) -> int:
         return int(json.loads(house.ask(role, "GET /admin/v1/figures", {}, {"since": "24h"} | query))["totals"]["requests"])

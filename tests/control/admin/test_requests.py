@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from gateway.control.admin.requests import COLUMNS
+from gateway.control.admin.why import ConsideredState
+from gateway.upstream.pool.choice import WORDS
 from tests.control.admin.figured import HOSTILE, Shown, shown
 from tests.control.office import shipped_prices
 
@@ -109,6 +111,27 @@ def test_why(books: Shown) -> None:
         assert candidate["keys"] == [
             {"number": 1, "state": "healthy", "out_s": 0, "drained": False, "in_flight": 0, "score": 1.0}
         ]
+
+
+def test_why_shows_what_was_compared_as_it_was_then(books: Shown) -> None:
+    with_note = {one.started_ns for one in books.settled if one.choice}
+    lines = everything(books, 500)
+    assert len(with_note) == 5
+    for line in lines:
+        considered = books.get(f"requests/{line['id']}/why")["route"]["considered"]
+        if line["started_ns"] not in with_note:
+            assert considered is None
+            continue
+        assert considered == [
+            {"number": 1, "state": "limited", "in_flight": None, "score": None, "warm": False, "chosen": False},
+            {"number": 2, "state": "healthy", "in_flight": 3, "score": 1.0938, "warm": True, "chosen": True},
+            {"number": 3, "state": "healthy", "in_flight": 0, "score": 0.9, "warm": False, "chosen": False},
+        ]
+
+
+def test_every_word_of_a_note_has_a_state_to_be_shown_as() -> None:
+    """A word that is missing would be no member of what the API promises."""
+    assert sorted(WORDS.values()) == sorted(get_args(ConsideredState))
 
 
 def test_a_key_that_is_out_has_no_score(books: Shown) -> None:

@@ -13,6 +13,7 @@ from gateway.state.record import charged
 from tests.control.office import PEPPER, Office, Worker, settlement
 
 DAY_START_S = 1_794_960_000
+NOTE = bytes([0x81, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0x80, 1, 3, 0, 0x80, 0x3E])  # of a choice: one key limited, one taken
 
 
 class Books:
@@ -37,7 +38,12 @@ class Books:
     def use(self, requests: int) -> None:
         """Requests of both workspaces in one pass of the drain, as a worker would have counted them."""
         for number in range(requests):
-            one = settlement(workspace_id=self.workspace.id, key_id=self.minted.record.id, usage=Usage(1000, 5, 0, 0, number))
+            one = settlement(
+                workspace_id=self.workspace.id,
+                key_id=self.minted.record.id,
+                usage=Usage(1000, 5, 0, 0, number),
+                choice=NOTE if number == 1 else b"",
+            )
             credits = next(limit for limit in self.desk.limits.of_workspace(self.workspace) if limit.source == "credits")
             [own] = self.minted.limits
             charges = [(own.id, DAY_START_S, one.cost_nanodollars), (credits.id, 0, one.cost_nanodollars)]

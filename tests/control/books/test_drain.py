@@ -216,7 +216,13 @@ def test_an_orphan_row_that_makes_no_sense_is_freed(office: Office, worker: Work
 
 def test_the_books_hold_what_the_record_held(office: Office, worker: Worker) -> None:
     one = settlement(
-        ttft_us=None, credential=3, request_bytes=11, response_bytes=22, upstream_request_id="req_up", usage=Usage(1, 2, 3, 4, 5)
+        ttft_us=None,
+        credential=3,
+        request_bytes=11,
+        response_bytes=22,
+        upstream_request_id="req_up",
+        usage=Usage(1, 2, 3, 4, 5),
+        choice=b"\x81\0\0\5",
     )
     worker.settle(one)
     office.drain().enter_all()

@@ -42,7 +42,7 @@ def enter_sheet(office: Office, desk: Desk, sheet: Sheet) -> dict[int, int]:
 
 
 def charged(one: Settlement, *charges: Charge) -> bytes:
-    return with_charges(one.pack(), charges).ljust(808, b"\0")
+    return with_charges(one.pack(), charges).ljust(856, b"\0")
 
 
 def used(office: Office) -> dict[tuple[int, int], int]:
@@ -160,7 +160,7 @@ def test_another_price_than_the_workers_is_counted_reported_and_corrected(office
         )
     )
     cost, tokens = minted.limits
-    one = settlement(cost_nanodollars=COST + 500)
+    one = settlement(cost_nanodollars=COST + 500, choice=b"\x81\2\3")
     desk.limits.correct(cost.id, 0, COST + 500)
     desk.limits.correct(tokens.id, 0, 1200)
     assert worker.ring.append(charged(one, (cost.id, 0, COST + 500), (tokens.id, 0, 1200)))
@@ -170,6 +170,7 @@ def test_another_price_than_the_workers_is_counted_reported_and_corrected(office
     assert office.tally.cost_differences == 1
     [row] = office.rows()
     assert row["cost_nanodollars"] == COST
+    assert row["choice"] == b"\x81\2\3"
     assert list(CHARGE.iter_unpack(row["charges"])) == [(kind_of(cost.id, 0), COST), (kind_of(tokens.id, 0), 1200)]
     assert row["check_sum"] == entry.zlib.crc32(facts_of(tuple(row.values())))  # type: ignore[attr-defined]
     assert used(office) == {(cost.id, 0): COST, (tokens.id, 0): 1200}
@@ -196,7 +197,8 @@ def test_the_largest_usage_of_a_whole_pass_can_be_added_up(office: Office) -> No
 @pytest.mark.parametrize("changes", [
     {"model_asked": "käse" * 30}, {"provider": "ü" * 16}, {"method": "ÄÖÜÄÖ"}, {"path": "/\udcff"},
     {"upstream_request_id": "é" * 60}, {"model_served": "a\0b"}, {"path": "x\0\0"},
-    {"ttft_us": None}, {"started_ns": -5}, {"cost_nanodollars": 5},
+    {"ttft_us": None}, {"started_ns": -5}, {"cost_nanodollars": 5}, {"choice": b"\x80\0\1"},
+    {"choice": b"\x81\2" * 24, "model_served": "k\u00e4se"},
 ])  # fmt: skip
 def test_rows_make_the_facts_that_were_sealed(office: Office, changes: dict[str, Any]) -> None:
     """What is cut out of a record is what a stored row makes again, whatever texts a place has cut."""

@@ -1,8 +1,11 @@
 """Verifying: what differs between the books and the shared file, and what a damaged file looks like."""
 
 from gateway.control.books import verify
-from gateway.control.books.verify import Difference, Report
-from tests.control.books.sound import DAY_START_S, Books
+from gateway.control.books.verify import Difference, Report, Verifier
+from gateway.control.store import Reader
+from gateway.core import ids
+from tests.control.books.sound import DAY_START_S, NOTE, Books
+from tests.control.office import PEPPER, Office, Worker, settlement
 
 
 def entry_bytes(books: Books) -> tuple[str, bytes]:
@@ -31,6 +34,46 @@ def test_one_flipped_byte_of_one_entry_in_the_file_is_named(books: Books) -> Non
     content[content.index(wanted) + len(raw) - 1] ^= 0x10
     path.write_bytes(content)
     assert books.differences()[0] == ("entry", name)
+
+
+def test_one_flipped_bit_of_a_note_in_the_file_is_named(books: Books) -> None:
+    """What was compared for a call is as well kept as what it cost."""
+    request_id, started_ns = books.office.store.connection.execute(
+        "SELECT request_id, started_ns FROM requests WHERE choice IS NOT NULL ORDER BY rowid DESC LIMIT 1"
+    ).fetchone()
+    books.worker.die()
+    path = books.office.paths.gateway_db
+    books.office.store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(path.read_bytes())
+    start = request_id + started_ns.to_bytes(8, "big")  # of the row; in the index they stand the other way round
+    assert content.count(start) == 1
+    at = content.index(NOTE, content.index(start))
+    content[at + 3] ^= 0x10
+    path.write_bytes(content)
+    assert books.differences() == [("request", ids.text_of("req", request_id))]
+
+
+def test_books_from_before_notes_of_choices_prove_after_the_migration(office: Office, worker: Worker) -> None:
+    worker.settle(settlement(), settlement(workspace_id=9), settlement())
+    office.drain().enter_all()
+    worker.die()
+    connection = office.store.connection
+    connection.execute("ALTER TABLE requests DROP COLUMN choice")
+    assert connection.execute("DELETE FROM migrations WHERE number = 9").rowcount == 1
+    office.store.close()
+    office.reopen()
+    assert [row["choice"] for row in office.rows()] == [None] * 3
+
+    desk, worker = office.desk(), Worker(office)
+    drain = office.drain(desk)
+    verifier = Verifier(Reader(office.paths.gateway_db), PEPPER, desk.limits, drain.enter_all)
+    assert verifier.books().differences == []
+    worker.settle(settlement(choice=NOTE), settlement())
+    drain.enter_all()
+    report = verifier.books()
+    assert (report.differences, report.requests) == ([], 5)
+    assert [row["choice"] for row in office.rows()] == [None, None, None, NOTE, None]
+    worker.die()
 
 
 def test_a_file_that_cannot_be_read_is_a_difference(books: Books) -> None:

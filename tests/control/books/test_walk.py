@@ -14,7 +14,7 @@ from gateway.control.books.walk import Walk
 from gateway.control.store import Reader
 from gateway.core import ids
 from gateway.state.pepper import Pepper
-from tests.control.books.sound import Books
+from tests.control.books.sound import NOTE, Books
 from tests.control.office import PEPPER, Office
 
 
@@ -91,6 +91,33 @@ def test_changed_charges_name_the_request_and_the_limit(books: Books) -> None:
     found = books.differences()
     assert ("request", request_name(books, 2)) in found
     assert ("limit", str(own.id)) in found
+
+
+@pytest.mark.parametrize("changed", [
+    "NULL", "x''", "x'00'", "CAST(choice || x'00' AS BLOB)", "substr(choice, 1, 6)", "CAST(choice AS TEXT)", "7", "x'80'",
+    "zeroblob(60)",
+])  # fmt: skip
+@pytest.mark.parametrize("which", ["choice IS NOT NULL", "choice IS NULL AND workspace_id != 1"])
+def test_a_changed_note_names_the_request(books: Books, which: str, changed: str) -> None:
+    look = "SELECT rowid, typeof(choice), hex(choice) FROM requests WHERE "
+    before = books.office.store.connection.execute(f"{look}{which} LIMIT 1").fetchone()
+    rowid = before[0]
+    books.change(f"UPDATE requests SET choice = {changed} WHERE rowid = ?", rowid)
+    after = books.office.store.connection.execute(f"{look}rowid = {rowid}").fetchone()
+    found = books.differences()
+    assert found[:1] == ([] if after == before else [("request", request_name(books, rowid))])
+    # The charges of a row that cannot be ours count for nothing.
+    assert {what for what, _ in found[1:]} <= {"limit"}
+
+
+def test_every_flipped_bit_of_a_note_is_named(books: Books) -> None:
+    [rowid] = books.office.store.connection.execute("SELECT min(rowid) FROM requests WHERE choice IS NOT NULL").fetchone()
+    for bit in range(8 * len(NOTE)):
+        flipped = (int.from_bytes(NOTE, "little") ^ 1 << bit).to_bytes(len(NOTE), "little")
+        books.change("UPDATE requests SET choice = ? WHERE rowid = ?", flipped, rowid)
+        assert books.differences() == [("request", request_name(books, rowid))]
+    books.change("UPDATE requests SET choice = ? WHERE rowid = ?", NOTE, rowid)
+    assert books.differences() == []
 
 
 def test_a_missing_request_names_its_posting(books: Books) -> None:

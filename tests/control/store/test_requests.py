@@ -23,7 +23,7 @@ def test_usage_is_read_by_an_index(tmp_path: Path) -> None:
 def row(request_id: bytes, started_ns: int, price_list_id: int) -> RequestRow:
     texts = dict.fromkeys(("model_asked", "model_served", "provider", "method", "path", "upstream_request_id"), "m")
     facts: dict[str, object] = {**dict.fromkeys(RequestRow._fields, 1), **texts}
-    facts |= {"request_id": request_id, "started_ns": started_ns, "price_list_id": price_list_id}
+    facts |= {"request_id": request_id, "started_ns": started_ns, "price_list_id": price_list_id, "choice": None}
     return RequestRow(**facts)  # type: ignore[arg-type]
 
 
@@ -61,7 +61,8 @@ def test_requests_from_before_ids_told_the_time_are_found(tmp_path: Path, monkey
     monkeypatch.setattr(schema, "migrations", lambda: {number: one for number, one in known.items() if number < 7})
     with Store.open(tmp_path / "gateway.db") as store:
         old = row(ids.fresh_id(), STARTED_NS, store.price_list_id("v"))
-        enter(store, old)
+        columns = old[: RequestRow._fields.index("choice")]  # as many as there were
+        store.connection.execute(f"INSERT INTO requests VALUES ({', '.join('?' * len(columns))})", columns)
     monkeypatch.undo()
     with Store.open(tmp_path / "gateway.db") as store:
         stray = row(ids.fresh_id(), STARTED_NS + 1, store.price_list_id("v"))

@@ -67,6 +67,7 @@ def row(started_s: int, model: str, usage: Usage, key_id: int, workspace_id: int
         "charges": None,
         "check_sum": 0,
         "posting_id": None,
+        "choice": None,
     }
     return RequestRow(**facts | changes)
 
