@@ -22,7 +22,7 @@ def reload(present: Settings, tell: Callable[[], None]) -> list[str]:
     try:
         fresh = settings.load_again(present, os.environ)
     except SettingsError as error:
-        raise OrderError("the settings are unchanged: " + "; ".join(error.problems)) from None
+        raise OrderError("settings.wrong", "the settings are unchanged: {problems}", problems="; ".join(error.problems)) from None
     tell()
     return settings.needs_restart(present, fresh)
 
@@ -31,5 +31,5 @@ def tell_supervisor() -> None:
     """SIGHUP, as an operator would send it. Raises OrderError where no supervisor runs this process."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None or not parent.is_alive():
-        raise OrderError("no supervisor runs here: the settings are read anew at the next start")
+        raise OrderError("settings.no_supervisor", "no supervisor runs here: the settings are read anew at the next start")
     os.kill(parent.pid, signal.SIGHUP)

@@ -26,7 +26,7 @@ async def buy(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _credits(visit, problem=fault.text, workspace=workspace)
+        return await _credits(visit, problem=visit.say(fault), workspace=workspace)
     return visit.go("/console/credits", workspace=workspace)
 
 
