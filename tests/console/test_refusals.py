@@ -101,6 +101,7 @@ FULL = Refusal("plan.full", "{plan} {count} {workspace!r} {there}", plan="pro", 
 
 
 @pytest.mark.parametrize(("refused", "english", "russian"), [
+    (Refusal("key.revoked", "", key="key_1"), "The key key_1 is revoked.", "Ключ key_1 отозван."),
     (Refusal("account.missing", "no such account"), "There is no such account.", "Такой учётной записи нет."),
     (
         FULL,
