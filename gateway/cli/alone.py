@@ -104,7 +104,7 @@ def upstreams_alone(paths: Paths, store: Store, pepper: Pepper, shared: SharedFi
     return upstreams_of(chosen, store, pepper, SystemClock(), shared, Speeds())
 
 
-def refuse_reload() -> list[str]:
+def refuse_reload() -> list[settings.Waiting]:
     """Raises OrderError."""
     raise OrderError("settings.no_gateway", "no gateway serves here: the settings are read at its start")
 

@@ -53,7 +53,7 @@ FIELDS = {
     "provider": "requests.provider",
     "role": "workspaces.role",
     "rpm": "limits.rpm",
-    "since": "requests.since",
+    "since": "figures.span",
     "status": "requests.status",
     "surface": "requests.surface",
     "time_zone": "workspaces.time_zone",

@@ -236,7 +236,7 @@ def test_the_pool_and_what_may_be_done_about_it(books: Shown, owner: Browser, vi
     assert tested.status_code == 200
     assert "upstream" in tested.text
     assert owner.post(f"{place}explode", page="/console/pool").status_code == 404
-    assert "drain" in page(owner, "/console/audit")
+    assert "Drained an upstream key" in page(owner, "/console/audit")
 
 
 def test_models(owner: Browser) -> None:

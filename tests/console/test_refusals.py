@@ -30,7 +30,7 @@ def refusals_in(source: str, names: frozenset[str]) -> Iterator[tuple[int, str |
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
             words = [one.value if isinstance(one, ast.Constant) and isinstance(one.value, str) else None for one in node.args]
-            yield node.lineno, *(words if len(words) == 2 else (None, None))  # type: ignore[misc] # two of them
+            yield node.lineno, *(words if len(words) == 2 else (None, None))
 
 
 def refusals() -> Iterator[tuple[str, str | None, str | None]]:

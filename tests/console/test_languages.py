@@ -1,0 +1,142 @@
+"""A Russian page speaks Russian to its end: every page, and every red line that can be had from one."""
+# ruff: noqa: RUF001 (Russian letters are meant)
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from gateway.console.page import Page
+from gateway.console.pages.table import PAGES
+from tests.console.browser import ROLES, Browser
+
+# What is English in every language: names that people chose, things to copy, addresses.
+_OTHERS = frozenset({"code", "pre", "bdi", "script", "style", "option"})
+_EMPTY = frozenset({"input", "link", "meta", "br", "img", "path", "rect", "circle", "line", "polyline", "use", "col", "hr"})
+_SAID = frozenset({"aria-label", "title", "placeholder", "alt"})
+_ENGLISH = re.compile(r"\b[A-Za-z]['a-z]*(?: [a-z]['a-z]*){2,}\b")
+LOOKED_AT = [page for page in PAGES if page.method == "GET" and not re.search(r"docs|llms|events|csv|json", page.path)]
+
+
+class _Sentences(HTMLParser):
+    """What a page says, also to a screen reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _EMPTY:
+            self._inside.append(tag)
+        self.found += [value for name, value in attrs if value and (name in _SAID or name.startswith("data-"))]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if _OTHERS.isdisjoint(self._inside):
+            self.found.append(data)
+
+
+def english(page: str) -> list[str]:
+    """Everything of a page that reads like English: three words in a row."""
+    parser = _Sentences()
+    parser.feed(page)
+    return [run for one in parser.found for run in _ENGLISH.findall(one)]
+
+
+def red_line(page: str) -> str:
+    found = re.search(r'<p class="problem" role="alert">(.*?)</p>', page, re.DOTALL)
+    assert found, page[-1500:]
+    return found[1]
+
+
+def test_english_would_be_found(people: dict[str, Browser]) -> None:
+    assert len(english(people["owner"].get("/console/keys/new").text)) > 3
+    assert english(people["owner"].get("/console/keys/none").text)
+
+
+@pytest.mark.parametrize("page", LOOKED_AT, ids=lambda page: page.key)
+def test_every_page_in_russian(people: dict[str, Browser], stranger: Browser, page: Page) -> None:
+    path = re.sub(r"\{[\w:]+\}", "none", page.path)
+    for browser in (*(people[role] for role in ROLES), stranger):
+        assert english(browser.get(path, lang="ru").text) == []
+
+
+@pytest.mark.parametrize("query", [
+    {"since": "x"}, {"until": "x"}, {"since": "1h", "until": "2h"}, {"after": "x"}, {"status": "x"}, {"outcome": "x"},
+    {"surface": "x"}, {"key": "x"}, {"workspace": "x"}, {"model": "x" * 500}, {"min_ttft_ms": "x"}, {"min_duration_ms": "-1"},
+])  # fmt: skip
+def test_a_refused_filter_in_russian(people: dict[str, Browser], query: dict[str, str]) -> None:
+    answer = people["viewer"].get("/console/requests", lang="ru", **query)
+    if answer.status_code == 200:
+        assert query in ({"since": "1h", "until": "2h"}, {"min_duration_ms": "-1"})
+    else:
+        assert re.search("[а-я]{4}", red_line(answer.text))
+    assert english(answer.text) == []
+
+
+LONG = "x" * 300
+WORKSPACE, KEYS, LIMITS = "/console/workspaces", "/console/keys", "/console/workspaces/default/limits"
+
+
+@pytest.mark.parametrize(("path", "fields", "words"), [
+    ("/console/start", {"name": LONG}, "Поле «Название»: не больше 100 символов."),
+    ("/console/start", {"name": "a\u202eb"}, "Названия и имена состоят из печатных символов"),
+    ("/console/start", {"name": "a", "plan": "none"}, "Тарифа «none» нет. В plans.toml есть: pro, max-5x, max-20x."),
+    (KEYS, {"name": "a", "count": "3"}, "Эта страница открыта больше часа назад."),
+    (f"{KEYS}/none/revoke", {}, "Это не идентификатор ключа"),
+    (f"{KEYS}/key_0000000000000000000000/revoke", {}, "Ключа key_0000000000000000000000 нет."),
+    (f"{KEYS}/none/limits/x/remove", {}, "Это не идентификатор лимита"),
+    (f"{KEYS}/none/limits/12345/remove", {}, "Лимита 12345 нет."),
+    (WORKSPACE, {"name": "default"}, "Рабочее пространство «default» уже есть."),
+    (WORKSPACE, {"name": "wrkspc_0123456789ABCDEF012345"}, "Название не может быть похоже на идентификатор"),
+    (f"{WORKSPACE}/default/archive", {}, "Рабочее пространство по умолчанию нельзя убрать в архив."),
+    (f"{WORKSPACE}/default", {"time_zone": "Mars/Base"}, "Часовой пояс — это имя"),
+    (f"{WORKSPACE}/default/members", {"email": "nobody"}, "Поле «Адрес» заполнено неверно."),
+    (f"{WORKSPACE}/default/members/x/remove", {}, "Такого участника нет."),
+    (LIMITS, {"metric": "x", "amount": "1", "window": "day"}, "Считать «x» нельзя."),
+    (LIMITS, {"metric": "cost", "amount": "1", "window": "x"}, "Окна «x» нет."),
+    (LIMITS, {"metric": "cost", "amount": "1"}, "Лимиту «доллары» нужно окно: minute, 5h, day, month, total."),
+    (LIMITS, {"metric": "cost", "amount": "1", "window": "day", "class": "opos"}, "Класса моделей «opos» нет."),
+    (LIMITS, {"metric": "cost", "amount": "1,5", "window": "day"}, "Величина — это число"),
+    (LIMITS, {"metric": "requests", "amount": "1.5", "window": "day"}, "Для лимита «запросы» эта величина слишком дробная."),
+    (LIMITS, {"metric": "cost", "amount": "9999999", "window": "day"},
+     "величина может быть не больше 1\N{NO-BREAK SPACE}000\N{NO-BREAK SPACE}000."),
+    ("/console/credits", {"workspace": "default", "amount": "1"}, "Наименьшая покупка — 5,00\N{NO-BREAK SPACE}$."),
+    ("/console/credits", {"workspace": "default", "amount": "1,5"}, "Поле «Сумма в долларах» заполнено неверно."),
+    ("/console/credits/none/refund", {}, "Такой покупки нет."),
+    ("/console/pool/nobody/7/test", {}, "У провайдера nobody нет ключа 7."),
+    ("/console/settings/reload", {}, "Перечитать настройки сейчас некому"),
+    ("/console/accounts", {"name": "a", "role": "viewer", "password": "short"}, "В пароле должно быть от 10 до 200 символов."),
+    ("/console/accounts", {"name": "owner", "role": "viewer", "password": "long enough 1"}, "с таким именем уже есть"),
+    ("/console/accounts/none/remove", {}, "Такой учётной записи нет."),
+    ("/console/accounts/owner/role", {"role": "viewer"}, "Это последний владелец"),
+    ("/console/password", {"old": "x"}, "Текущий пароль указан неверно."),
+])  # fmt: skip
+def test_a_refused_form_in_russian(people: dict[str, Browser], path: str, fields: dict[str, str], words: str) -> None:
+    owner = people["owner"]
+    page = owner.get("/console/accounts", lang="ru")
+    assert page.status_code == 200
+    answer = owner.post(path, fields, page="/console/accounts")
+    assert answer.status_code in (400, 404), answer.text
+    assert words in red_line(answer.text).replace("&#39;", "'")
+    assert english(answer.text) == []
+
+
+@pytest.mark.parametrize(("role", "path", "words"), [
+    ("viewer", "/console/keys/new", "Ваша учётная запись (наблюдатель) этого не может: нужна учётная запись с ролью «участник»."),
+    ("member", "/console/settings", "Ваша учётная запись (участник) этого не может: нужна учётная запись с ролью «наблюдатель»."),
+])  # fmt: skip
+def test_what_is_not_for_somebody_is_said_in_russian(people: dict[str, Browser], role: str, path: str, words: str) -> None:
+    answer = people[role].get(path, lang="ru")
+    assert answer.status_code == 403
+    assert words in answer.text
+
+
+def test_a_page_that_is_too_old_says_so_in_russian(people: dict[str, Browser]) -> None:
+    answer = people["owner"].client.post("/console/logout?lang=ru", data={"csrf": "0" * 40}, headers={"origin": "http://gateway"})
+    assert answer.status_code == 403
+    assert "Страница устарела" in red_line(answer.text)
