@@ -1,12 +1,13 @@
-"""Refusals on pages: why something was not done, in the visitor's language.
+"""Refusals on pages: why something was not done, in the visitor's language; and what differs in the books.
 
-A refusal comes as data: a code and the values of its sentence. The text of that code is filled with the same values, written as
+Both come as data: a code and the values of an English sentence. The text of that code is filled with the same values, written as
 this page writes numbers, money and the words it has. A code that has no text is said in the English words it came with: whoever
 looks at a page never finds a blank. Pure.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from gateway.console.formats import Formats
 from gateway.console.texts import Texts
@@ -16,6 +17,7 @@ from gateway.core.refusals import Refusal
 # The name of a value that is a word of the interface -> where the page's own word for it stands.
 WORDS = {
     "asker": "word.asker.",
+    "by": "word.by.",
     "metric": "metric.",
     "needed": "role.",
     "role": "role.",
@@ -67,13 +69,23 @@ def said(refused: Fault | Refusal, text: Texts, write: Formats) -> str:
     """What a page says of a refusal, or of the fault that was made of one."""
     if f"fault.{refused.code}" not in text:
         return str(refused)
-    count = refused.values.get("count")
-    counted = {"count": count, "number": write.number(count)} if isinstance(count, int) else {}
-    return text(f"fault.{refused.code}", **_written(refused.values, text, write) | counted)
+    return text(f"fault.{refused.code}", **_written(refused.values, text, write))
+
+
+def differs(found: Mapping[str, Any], text: Texts, write: Formats) -> tuple[str, str, str]:
+    """What a page says of a difference as the verification of the ledger tells it: kind of thing, which one, how it differs."""
+    kind, how = str(found["what"]), str(found["how"])
+    if f"word.kind.{kind}" in text:
+        kind = text(f"word.kind.{kind}")
+    if f"difference.{found['code']}" in text:
+        how = text(f"difference.{found['code']}", **_written(found["values"], text, write))
+    return kind, str(found["which"]), how
 
 
 def _written(values: Mapping[str, object], text: Texts, write: Formats) -> dict[str, object]:
-    return {name: _value(name, value, text, write) for name, value in values.items()}
+    count = values.get("count")
+    counted = {"count": count, "number": write.number(count)} if isinstance(count, int) else {}
+    return {name: _value(name, value, text, write) for name, value in values.items()} | counted
 
 
 def _value(name: str, value: object, text: Texts, write: Formats) -> str:
@@ -85,4 +97,6 @@ def _value(name: str, value: object, text: Texts, write: Formats) -> str:
         return write.dollars(str(value))
     if name.endswith("_s") and isinstance(value, int):
         return write.span(value)
+    if name.endswith("_at") and isinstance(value, int):
+        return write.when(value)
     return write.number(value) if isinstance(value, int | Decimal) else str(value)

@@ -13,9 +13,11 @@ import pytest
 
 import gateway
 from gateway.console.formats import formats
-from gateway.console.refusals import FIELDS, WORDS, said
+from gateway.console.refusals import FIELDS, WORDS, differs, said
 from gateway.console.texts import LANGUAGES, texts
 from gateway.control.admin.reading import CODES
+from gateway.control.books.differences import SENTENCES
+from gateway.control.books.proof_of_figures import WORDS as FIGURES
 from gateway.control.orders import OrderError
 from gateway.core.faults import Fault, FaultKind
 from gateway.core.refusals import Refusal
@@ -149,6 +151,31 @@ def test_what_is_not_known_is_said_in_the_words_it_came_with() -> None:
     assert said(Refusal("brand.new", "no {thing} today", thing="key"), russian, write) == "no key today"
     assert said(Fault(FaultKind.INVALID, "no key today"), russian, write) == "no key today"
     assert said(Fault(FaultKind.INVALID, "no key today", code="account"), russian, write) == "no key today"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_difference_has_a_text_that_says_the_same(language: str) -> None:
+    text = texts(language)
+    known = {code: gaps(sentence) for code, sentence in SENTENCES.items()}
+    known["figures"] = frozenset({"by", *(f"{one}_{word}" for one in ("told", "made") for word in FIGURES)})
+    told = {key.removeprefix("difference.") for key in list(text.keys()) if key.startswith("difference.")}
+    assert told == known.keys()
+    assert {code for code in told if text.shape(f"difference.{code}")[0] != known[code]} == set()
+
+
+def test_every_kind_of_thing_that_may_differ_has_a_word() -> None:
+    sources = [(ROOT / "control" / "books" / f"{name}.py").read_text("utf-8") for name in ("walk", "verify", "proof_of_figures")]
+    kinds = {kind for source in sources for kind in re.findall(r"""(?:differs|difference|Difference)\(\s*"(\w+)\"""", source)}
+    assert kinds == {key.removeprefix("word.kind.") for key in list(texts("en").keys()) if key.startswith("word.kind.")}
+
+
+def test_what_differs_is_said_in_the_visitors_language() -> None:
+    russian, write = texts("ru"), formats("ru", UTC)
+    found = {"what": "limit", "which": "7", "how": "has ...", "code": "unused", "values": {"since_at": 0, "charged": 12345}}
+    how = "с 1 янв. 1970, 00:00 ничего не израсходовано, а на запросы списано 12\N{NO-BREAK SPACE}345"  # noqa: RUF001
+    assert differs(found, russian, write) == ("лимит", "7", how)
+    found = {"what": "page", "which": "7", "how": "is torn", "code": "torn", "values": {}}
+    assert differs(found, russian, write) == ("page", "7", "is torn")
 
 
 def test_pages_raise_nothing_in_english() -> None:

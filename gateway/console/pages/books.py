@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.page import Page
+from gateway.console.refusals import differs
 from gateway.console.visit import Visit
 from gateway.control.permissions import Access
 from gateway.core.faults import Fault, FaultKind
@@ -62,7 +63,7 @@ async def _credits(visit: Visit, *, problem: str = "", workspace: str = "", proo
         problem=problem,
         once=secrets.token_urlsafe(16),
         proof=proof,
-        differences=(proof or {}).get("differences", [])[:DIFFERENCES_SHOWN],
+        differences=[differs(one, visit.text, visit.formats) for one in (proof or {}).get("differences", [])[:DIFFERENCES_SHOWN]],
     )
 
 
