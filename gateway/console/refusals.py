@@ -99,4 +99,7 @@ def _value(name: str, value: object, text: Texts, write: Formats) -> str:
         return write.span(value)
     if name.endswith("_at") and isinstance(value, int):
         return write.when(value)
-    return write.number(value) if isinstance(value, int | Decimal) else str(value)
+    if isinstance(value, int | Decimal):
+        return write.number(value)
+    # What somebody sent may hold marks that turn the sentence around it.
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value))

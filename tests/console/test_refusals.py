@@ -136,6 +136,12 @@ def test_what_pages_say(refused: Refusal, english: str, russian: str) -> None:
         assert told == said(refused, texts(language), formats(language, UTC))
 
 
+def test_what_somebody_sent_does_not_turn_the_sentence_around() -> None:
+    refused = Refusal("plan.missing", "", name="a\u202eb\n\x1b", choices="pro")
+    told = said(refused, texts("en"), formats("en", UTC))
+    assert told == "There is no plan “a\ufffdb\ufffd\ufffd”. plans.toml has: pro."
+
+
 def test_plurals_follow_the_count() -> None:
     told = [
         said(OrderError("plan.full", "", plan="p", count=count, workspace="w", there=1), texts("ru"), formats("ru", UTC))
