@@ -89,8 +89,8 @@ def _written(values: Mapping[str, object], text: Texts, write: Formats) -> dict[
 
 
 def _value(name: str, value: object, text: Texts, write: Formats) -> str:
-    if name == "field":
-        return text(FIELDS[str(value)]) if value in FIELDS else str(value)
+    if name == "field" and value in FIELDS:
+        return text(FIELDS[str(value)])
     if name in WORDS and f"{WORDS[name]}{value}" in text:
         return text(f"{WORDS[name]}{value}")
     if name.endswith("_usd"):

@@ -38,7 +38,8 @@ def refusals_in(source: str, names: frozenset[str]) -> Iterator[tuple[int, str |
 def refusals() -> Iterator[tuple[str, str | None, str | None]]:
     """(place, code, sentence) of every refusal in the source."""
     for path in sorted(ROOT.rglob("*.py")):
-        module = importlib.import_module(".".join(("gateway", *path.relative_to(ROOT).with_suffix("").parts)))
+        name = ".".join(("gateway", *path.relative_to(ROOT).with_suffix("").parts))
+        module = importlib.import_module(name.removesuffix(".__init__"))
         names = frozenset(name for name, one in vars(module).items() if isinstance(one, type) and issubclass(one, Refusal))
         for line, code, sentence in refusals_in(path.read_text("utf-8"), names):
             yield f"{path.relative_to(ROOT)}:{line}", code, sentence
