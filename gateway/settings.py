@@ -237,13 +237,22 @@ def load_again(present: Settings, environ: Mapping[str, str]) -> Settings:
     return load(present.source.config_dir, environ, **dict(present.source.overrides))
 
 
-def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """A line for each setting that differs and that a running gateway cannot change."""
-    return [
-        f"{name} was {getattr(old, name)} at start and is now {getattr(new, name)}: that needs a restart"
-        for name in FIXED
-        if getattr(old, name) != getattr(new, name)
-    ]
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A setting that a running gateway cannot change: what is in force, and what the files say now."""
+
+    name: str
+    present: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.name} was {self.present} at start and is now {self.wanted}: that needs a restart"
+
+
+def waiting(old: Settings, new: Settings) -> list[Waiting]:
+    """The settings that differ and wait for a restart."""
+    values = [(name, getattr(old, name), getattr(new, name)) for name in FIXED]
+    return [Waiting(name, str(present), str(wanted)) for name, present, wanted in values if present != wanted]
 
 
 def taken_over(old: Settings, new: Settings) -> Settings:

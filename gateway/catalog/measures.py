@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.catalog.models import LINES
 from gateway.core.money import NANODOLLARS_PER_DOLLAR
+from gateway.core.refusals import Refusal
 from gateway.core.usage import Usage
 
 # Word -> number in the shared file; the numbers are part of its layout.
@@ -51,47 +52,62 @@ def amounts(usage: Usage, cost_nanodollars: int, weight: int) -> tuple[int, int,
 
 
 def check_metric(metric: str) -> None:
-    """Raises ValueError unless `metric` is one of METRICS."""
+    """Raises Refusal unless `metric` is one of METRICS."""
     if metric not in METRICS:
-        raise ValueError(f"unknown metric `{metric}`, expected one of {', '.join(METRICS)}")
+        raise Refusal(
+            "limit.metric", "unknown metric `{word}`, expected one of {choices}", word=metric, choices=", ".join(METRICS)
+        )
 
 
 def check_window(metric: str, window: str | None) -> str:
-    """The window of a limit. Concurrency has none and is stored as `total`; every other metric must name one. ValueError."""
+    """The window of a limit. Concurrency has none and is stored as `total`; every other metric must name one. Refusal."""
     if metric == "concurrency":
         if window not in (None, "total"):
-            raise ValueError("concurrency has no window")
+            raise Refusal("limit.no_window", "concurrency has no window")
         return "total"
     if window is None:
-        raise ValueError(f"a limit of {metric} needs a window: {', '.join(WINDOWS)}")
+        names = ", ".join(WINDOWS)
+        raise Refusal("limit.needs_window", "a limit of {metric} needs a window: {choices}", metric=metric, choices=names)
     if window not in WINDOWS:
-        raise ValueError(f"unknown window `{window}`, expected one of {', '.join(WINDOWS)}")
+        raise Refusal(
+            "limit.window", "unknown window `{word}`, expected one of {choices}", word=window, choices=", ".join(WINDOWS)
+        )
     return window
 
 
 def check_class(model_class: str) -> None:
-    """Raises ValueError unless it is one of CLASSES or a pattern of model names (`claude-opus-5*`).
+    """Raises Refusal unless it is one of CLASSES or a pattern of model names (`claude-opus-5*`).
 
     A plain word that is no class is taken for a slip, not for the name of a model.
     """
     if model_class in CLASSES:
         return
     if not model_class or _WORD.fullmatch(model_class):
-        raise ValueError(f"unknown model class `{model_class}`, expected one of {', '.join(CLASSES)} or a pattern such as gpt-4*")
+        raise Refusal(
+            "limit.class",
+            "unknown model class `{word}`, expected one of {choices} or a pattern such as gpt-4*",
+            word=model_class,
+            choices=", ".join(CLASSES),
+        )
     if not _PATTERN.fullmatch(model_class) or len(model_class) > PATTERN_BYTES_MAX:
-        raise ValueError(f"a pattern of model names has at most {PATTERN_BYTES_MAX} printable characters without blanks")
+        raise Refusal(
+            "limit.pattern",
+            "a pattern of model names has at most {count} printable characters without blanks",
+            count=PATTERN_BYTES_MAX,
+        )
 
 
 def read_amount(metric: str, written: int | str) -> int:
-    """An amount as written, in the unit of its metric, as a whole number from 0 to AMOUNT_MAX. Raises ValueError."""
+    """An amount as written, in the unit of its metric, as a whole number from 0 to AMOUNT_MAX. Raises Refusal."""
     text = str(written)
     if not _AMOUNT.fullmatch(text):
-        raise ValueError("an amount is a number such as 100 or 12.50, not negative")
+        raise Refusal("limit.amount", "an amount is a number such as 100 or 12.50, not negative")
     exact = Decimal(text) * _SCALES.get(metric, 1)
     if exact != exact.to_integral_value():
-        raise ValueError(f"an amount of {metric} cannot be that fine")
+        raise Refusal("limit.too_fine", "an amount of {metric} cannot be that fine", metric=metric)
     if exact > AMOUNT_MAX:
-        raise ValueError(f"an amount of {metric} can be at most {write_amount(metric, AMOUNT_MAX)}")
+        most = Decimal(write_amount(metric, AMOUNT_MAX))
+        raise Refusal("limit.too_much", "an amount of {metric} can be at most {most}", metric=metric, most=most)
     return int(exact)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from gateway.catalog import measures
 from gateway.catalog.document import Document, Table
 from gateway.catalog.models import LINES
+from gateway.core.refusals import Refusal
 
 LIMITS_PER_PLAN_MAX = 8  # what fits behind one anchor of the shared file
 LIMITS_PER_TIER_MAX = 4  # a workspace's eight hold its own limits and its credits too
@@ -157,7 +158,7 @@ def _read_grant(table: Table) -> Grant | None:
     problems = len(table.document.problems)
     try:
         measures.check_metric(metric)
-    except ValueError as error:
+    except Refusal as error:
         if metric:
             table.report(str(error), "metric")
         table.expect("amount")
@@ -165,11 +166,11 @@ def _read_grant(table: Table) -> Grant | None:
         return None
     try:
         window = measures.check_window(metric, window)
-    except ValueError as error:
+    except Refusal as error:
         table.report(str(error), "window")
     try:
         measures.check_class(model_class)
-    except ValueError as error:
+    except Refusal as error:
         table.report(str(error), "class")
     amount = _read_amount(table, "amount", metric)
     table.close()
@@ -184,7 +185,7 @@ def _read_amount(table: Table, key: str, metric: str) -> int:
         return 0
     try:
         return measures.read_amount(metric, written)
-    except ValueError as error:
+    except Refusal as error:
         table.report(f"`{key}`: {error}", key)
         return 0
 

@@ -104,9 +104,9 @@ def upstreams_alone(paths: Paths, store: Store, pepper: Pepper, shared: SharedFi
     return upstreams_of(chosen, store, pepper, SystemClock(), shared, Speeds())
 
 
-def refuse_reload() -> list[str]:
+def refuse_reload() -> list[settings.Waiting]:
     """Raises OrderError."""
-    raise OrderError("no gateway serves here: the settings are read at its start")
+    raise OrderError("settings.no_gateway", "no gateway serves here: the settings are read at its start")
 
 
 async def at_once(act: Callable[[], None]) -> None:
@@ -122,4 +122,4 @@ def check_nothing_waits(store: Store, shared: SharedFile | None) -> None:
     for reader in shared.journal.readers:
         reader.skip_to(sequences.get(reader.slot, 0))
         if reader.depth or shared.inflight.count(reader.slot):
-            raise OrderError("usage waits in the journals: start the gateway, so that it is entered first")
+            raise OrderError("books.usage_waits", "usage waits in the journals: start the gateway, so that it is entered first")

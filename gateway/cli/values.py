@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gateway.catalog import measures
+from gateway.core.refusals import Refusal
 
 _SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -36,7 +37,7 @@ class Models(click.ParamType[list[str]]):
         for part in found:
             try:
                 measures.check_class(part)
-            except ValueError as error:
+            except Refusal as error:
                 self.fail(str(error), param, ctx)
         return found
 

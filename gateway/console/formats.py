@@ -30,7 +30,7 @@ class Formats:
     def __repr__(self) -> str:
         return f"<Formats {self.language} {self.zone.key}>"
 
-    def number(self, value: int | float | str | None) -> str:
+    def number(self, value: int | float | Decimal | str | None) -> str:
         """With the language's separators; up to three digits behind the point."""
         if type(value) is int:
             # Charts have thousands of them, and Babel takes 40 us for each.

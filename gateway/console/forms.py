@@ -12,7 +12,8 @@ from starlette.requests import Request
 
 from gateway.console.addresses import Address
 from gateway.control.app import read_body
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 from gateway.state.pepper import Pepper
 
 BODY_BYTES_MAX = 64 * 1024
@@ -20,8 +21,10 @@ FIELDS_MAX = 1000
 TOKEN_FIELD = "csrf"
 TOKEN_HEADER = "x-csrf-token"
 
-STALE = "This page is too old, or your browser sends no cookies. Go back, load the page again, and try once more."
-FOREIGN = "This request does not come from a page of this gateway."
+STALE = Refusal(
+    "form.stale", "This page is too old, or your browser sends no cookies. Go back, load the page again, and try once more."
+)
+FOREIGN = Refusal("form.foreign", "This request does not come from a page of this gateway.")
 
 
 class Tokens:
@@ -42,14 +45,14 @@ def check_origin(headers: Mapping[str, str], address: Address) -> None:
     """Raises Fault FORBIDDEN for a request that another site had a browser send."""
     origin = headers.get("origin")
     if origin is not None and not address.is_own(origin):
-        raise Fault(FaultKind.FORBIDDEN, FOREIGN)
+        raise FOREIGN.fault(FaultKind.FORBIDDEN)
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Fault(FaultKind.FORBIDDEN, FOREIGN)
+        raise FOREIGN.fault(FaultKind.FORBIDDEN)
     if origin is None and "sec-fetch-site" not in headers:
         # No browser of the last years leaves out both. Something else may, and then has to have the token.
         referer = headers.get("referer")
         if referer is not None and not address.is_own(referer):
-            raise Fault(FaultKind.FORBIDDEN, FOREIGN)
+            raise FOREIGN.fault(FaultKind.FORBIDDEN)
 
 
 class Fields:
@@ -84,7 +87,7 @@ class Fields:
         if not text:
             return None
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            raise Fault(FaultKind.INVALID, f"{name}: a whole number is expected")
+            raise Refusal("form.whole", "{field}: a whole number is expected", field=name).fault(FaultKind.INVALID)
         return int(text)
 
 
@@ -96,5 +99,5 @@ async def read(request: Request) -> tuple[Fields, bytes]:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
-        raise Fault(FaultKind.INVALID, "The form cannot be read.") from None
+        raise Refusal("form.broken", "The form cannot be read.").fault(FaultKind.INVALID) from None
     return Fields(pairs), body

@@ -35,7 +35,7 @@ class Texts:
     def __repr__(self) -> str:
         return f"<Texts {self.language}>"
 
-    def __call__(self, key: str, **values: Any) -> str:
+    def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key with its gaps filled. Raises KeyError for a key or a gap that is not there."""
         text = self._texts[key]
         if isinstance(text, dict):

@@ -7,6 +7,7 @@ another person out for long; the one for an address grows to a quarter of an hou
 from dataclasses import dataclass
 
 from gateway.core.clock import Clock
+from gateway.core.refusals import Refusal
 
 FORGET_S = 15 * 60.0
 VISITORS_MAX = 20_000  # an attacker with more addresses than this meets the wait of the name
@@ -22,6 +23,11 @@ class Rule:
 
 VISITOR = Rule(10, 900.0)
 NAME = Rule(20, 30.0)
+
+
+def too_often(wait_s: int) -> Refusal:
+    """What somebody is told who has to wait."""
+    return Refusal("login.wait", "too many attempts: try again in {wait_s} seconds", wait_s=wait_s)
 
 
 class Throttle:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.catalog.site import Site
-from gateway.console import forms, menu
+from gateway.console import forms, menu, refusals
 from gateway.console.addresses import address_of, visitor_of
 from gateway.console.formats import formats
 from gateway.console.forms import Fields
@@ -31,6 +31,7 @@ from gateway.control.orders import MissingError
 from gateway.control.permissions import Role
 from gateway.control.workspaces import DEFAULT
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 
 if TYPE_CHECKING:
     from gateway.console.console import Console
@@ -97,7 +98,7 @@ class Visit:
         `parts` fill the path; query values that are None or empty are left out; `once` is an Idempotency-Key. Raises Fault.
         """
         if self.asker is None:
-            raise Fault(FaultKind.UNAUTHENTICATED, "Nobody is logged in.")
+            raise Refusal("login.nobody", "Nobody is logged in.").fault(FaultKind.UNAUTHENTICATED)
         return await self._ask(self.asker, operation, query, body, once, parts)
 
     async def ask_for_anybody(self, operation: str, query: dict[str, Any] | None = None, **parts: str) -> Any:
@@ -141,6 +142,10 @@ class Visit:
         self.language = language
         self.text = texts(language)
         self.formats = formats(language, self.zone)
+
+    def say(self, refused: Fault | Refusal) -> str:
+        """Why something was not done, in the visitor's language."""
+        return refusals.said(refused, self.text, self.formats)
 
     async def keep_to_workspace(self, reference: str) -> None:
         """Tells times in the zone of this workspace, if the visitor has chosen that; in the default one's if it is not there."""
@@ -273,7 +278,7 @@ class Visit:
         self.form, self.body = await forms.read(self.request)
         token = self.request.headers.get(forms.TOKEN_HEADER) or self.form[forms.TOKEN_FIELD]
         if not self.console.tokens.fits(token, self._csrf_cookie):
-            raise Fault(FaultKind.FORBIDDEN, forms.STALE)
+            raise forms.STALE.fault(FaultKind.FORBIDDEN)
 
     def begin_session(self, token: str) -> None:
         """Has the browser keep the cookie of a session."""

@@ -54,17 +54,17 @@ class Accounts:
                 return record
         record_or_none = self.named(reference)
         if record_or_none is None:
-            raise MissingError("no such account")
+            raise MissingError("account.missing", "no such account")
         return record_or_none
 
     def add(self, name: str, password_hash: str, role: Role) -> AccountRecord:
         """Makes an account. Raises OrderError for a name that cannot be shown or is taken, StoreError."""
         check_text(name)
         if len(self._by_id) >= ACCOUNTS_MAX:
-            raise OrderError(f"there are {ACCOUNTS_MAX} accounts already")
+            raise OrderError("account.too_many", "there are {count} accounts already", count=ACCOUNTS_MAX)
         record = self._rows.insert(ids.text_of("account", ids.fresh_id()), name, password_hash, role.word, self._now_s())
         if record is None:
-            raise ConflictError("there is an account of this name already")
+            raise ConflictError("account.name_taken", "there is an account of this name already")
         self._remember(record)
         return record
 
@@ -114,7 +114,7 @@ class Accounts:
         """Makes the first owner and uses the token up, both or neither. Raises OrderError, StoreError."""
         with self._store.transaction():
             if not self.opens_setup(token):
-                raise OrderError("this set-up link has been used or has expired")
+                raise OrderError("setup.over", "this set-up link has been used or has expired")
             self._store.set_meta(_SETUP_META, "")
             return self.add(name, password_hash, Role.OWNER)
 
@@ -122,7 +122,7 @@ class Accounts:
         """Makes the first owner without a link; those that were printed are worthless. Raises OrderError, StoreError."""
         with self._store.transaction():
             if self._by_id:
-                raise OrderError("there is an account already")
+                raise OrderError("setup.account_exists", "there is an account already")
             self._store.set_meta(_SETUP_META, "")
             return self.add(name, password_hash, Role.OWNER)
 
@@ -134,7 +134,7 @@ class Accounts:
     def _check_not_last(self, record: AccountRecord) -> None:
         owners = [one for one in self.all() if one.role == Role.OWNER.word]
         if owners == [record]:
-            raise OrderError("this is the last owner: make another one first")
+            raise OrderError("account.last_owner", "this is the last owner: make another one first")
 
     def _forget(self, record: AccountRecord) -> None:
         self._by_id.pop(record.id, None)

@@ -51,7 +51,7 @@ class AdminKeys:
         """Makes an admin key. Raises OrderError for a name that cannot be shown, StoreError; then no key exists."""
         check_text(name)
         if len(self._by_digest) >= ADMIN_KEYS_MAX:
-            raise OrderError(f"there are {ADMIN_KEYS_MAX} admin keys already")
+            raise OrderError("admin_key.too_many", "there are {count} admin keys already", count=ADMIN_KEYS_MAX)
         key_text = ADMIN_KEY_PREFIX + secrets.token_urlsafe(KEY_RANDOM_CHARS)[:KEY_RANDOM_CHARS] + KEY_SUFFIX
         record = self._rows.insert(
             AdminKeyRecord(
@@ -74,7 +74,7 @@ class AdminKeys:
         """Revokes a key, from the next request on. Raises OrderError when there is no such key."""
         record = self._rows.revoke(public_id, self._now_s())
         if record is None:
-            raise MissingError("no such admin key")
+            raise MissingError("admin_key.missing", "no such admin key")
         self._remember(record)
         return record
 

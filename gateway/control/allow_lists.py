@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from gateway.catalog import measures
 from gateway.control.orders import OrderError
+from gateway.core.refusals import Refusal
 
 MODELS_MAX = 32  # of one key; all lists and limits together share 56 places for patterns
 
@@ -27,6 +28,6 @@ def checked(models: ModelNames) -> tuple[str, ...]:
     for one in models:
         try:
             measures.check_class(one)
-        except ValueError as error:
-            raise OrderError(str(error)) from None
+        except Refusal as error:
+            raise OrderError.like(error) from None
     return () if measures.ALL in models else tuple(dict.fromkeys(models))

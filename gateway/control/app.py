@@ -17,6 +17,7 @@ from starlette.routing import Route
 from gateway.control.permissions import PERMISSIONS, Access
 from gateway.core import ids
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 from gateway.dialects.anthropic import fault as dialect
 
 _FAULTS_BY_STATUS = {404: FaultKind.MISSING, 405: FaultKind.METHOD}
@@ -62,7 +63,8 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > bytes_max:
-            raise Fault(FaultKind.OVERSIZED, f"Request exceeds the maximum size of {bytes_max} bytes")
+            too_large = Refusal("body.too_large", "Request exceeds the maximum size of {count} bytes", count=bytes_max)
+            raise too_large.fault(FaultKind.OVERSIZED)
     return bytes(body)
 
 
@@ -77,8 +79,8 @@ def request_id_of(request: Request) -> str:
 
 
 def answer(request: Request, fault: Fault) -> Response:
-    """A fault in Anthropic's envelope."""
-    status, headers, body = dialect.write(fault, request_id_of(request))
+    """A fault in Anthropic's envelope, with its code if it has one."""
+    status, headers, body = dialect.write(fault, request_id_of(request), coded=True)
     response = Response(body, status)
     response.raw_headers = headers
     return response

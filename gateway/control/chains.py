@@ -20,6 +20,7 @@ from gateway.control.store import limits as limit_rows
 from gateway.core.clock import Clock
 from gateway.state.inflight import Orphan
 from gateway.state.keys import KeyRow, KeyState
+from gateway.state.layout import PATTERNS_MAX
 from gateway.state.limits import (
     CLASS_BITS,
     LimitSpec,
@@ -58,7 +59,7 @@ class Chains:
         """Raises OrderError when so many limits of so many owners find no room."""
         # Each owner may need an anchor, and so may its plan and its workspace.
         if self._table.room < limits + owners + 2:
-            raise OrderError("the shared file has no room for more limits")
+            raise OrderError("limit.no_room", "the shared file has no room for more limits")
 
     def put(self, limit: LimitRecord) -> None:
         """Makes a limit count from the next request on, or gives it its present amount."""
@@ -192,8 +193,10 @@ class Chains:
     def _class_bit(self, model_class: str) -> int:
         try:
             return CLASS_BITS[model_class] if model_class in CLASS_BITS else self._table.pattern_bit(model_class, self._listed)
-        except PatternsFullError as error:
-            raise OrderError(str(error)) from None
+        except PatternsFullError:
+            raise OrderError(
+                "limit.patterns_full", "all {count} places for patterns are in use by limits and keys", count=PATTERNS_MAX
+            ) from None
 
     def _listed(self) -> set[int]:
         """The bits that lists of keys name: in the database, where a change begins, and in the table, where it arrives."""

@@ -76,11 +76,13 @@ class Credits:
         amount = nanodollars(order.amount_usd)
         least = max(self._terms.purchase_min_nanodollars, 1)
         if amount < least:
-            raise OrderError(f"the least that can be bought is {dollars(least)} dollars")
+            raise OrderError(
+                "credits.too_little", "the least that can be bought is {least_usd} dollars", least_usd=dollars(least)
+            )
         now_s = self._now_s()
         with self._store.transaction() as connection:
             if rows.credited(connection, workspace.id) + amount > CREDITED_MAX:
-                raise OrderError("the workspace cannot hold that much")
+                raise OrderError("credits.too_much", "the workspace cannot hold that much")
             owed = -ledger_rows.balance(connection, f"owed/{workspace.id}")
             covered = min(amount, max(owed, 0))
             public_id = ids.text_of("lot", ids.fresh_id())
@@ -103,10 +105,14 @@ class Credits:
         with self._store.transaction() as connection:
             lot = self.lot(lot_id)
             if now_s - lot.bought_at_s > self._terms.refund_days * DAY_S:
-                raise OrderError(f"credits are refunded within {self._terms.refund_days} days of their purchase")
+                raise OrderError(
+                    "credits.too_late",
+                    "credits are refunded within {count} days of their purchase",
+                    count=self._terms.refund_days,
+                )
             amount = min(lot.remaining, self._free(lot.workspace_id, lot.remaining))
             if amount <= 0:
-                raise OrderError("nothing of it is left")
+                raise OrderError("credits.nothing_left", "nothing of it is left")
             rows.refund(connection, lot.id, amount, now_s)
             draft = Draft("refund", lot.workspace_id, memo=order.memo)
             draft.move(lot.account, CASH, amount)
@@ -156,7 +162,7 @@ class Credits:
         with self._store.reading() as connection:
             lot = rows.find(connection, lot_id)
         if lot is None:
-            raise MissingError("no such lot")
+            raise MissingError("credits.lot_missing", "no such lot")
         return lot
 
     def _changed(self, workspace: WorkspaceRecord) -> None:

@@ -32,7 +32,7 @@ def make(settings: Settings, accounts: Accounts) -> None:
     try:
         stored = passwords.hashed(password, NAME)
     except OrderError as error:
-        raise OrderError(f"{source}: {error}") from None
+        raise OrderError("setup.password_refused", "{variable}: {problem}", variable=source, problem=str(error)) from None
     accounts.set_up_unattended(NAME, stored)
     structlog.get_logger().info("made the first owner", name=NAME)
 
@@ -42,7 +42,7 @@ def _given(settings: Settings) -> tuple[str, str]:
     file = settings.admin_password_file
     if settings.admin_password is not None:
         if file:
-            raise OrderError(f"{_VARIABLE}: set this or {_FILE}, not both")
+            raise OrderError("setup.password_twice", "{variable}: set this or {other}, not both", variable=_VARIABLE, other=_FILE)
         return settings.admin_password.reveal(), _VARIABLE
     if not file:
         return "", _VARIABLE
@@ -50,7 +50,10 @@ def _given(settings: Settings) -> tuple[str, str]:
         with Path(file).open(encoding="utf-8") as lines:
             password = lines.readline(LINE_CHARS_MAX).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise OrderError(f"{_FILE}: {file}: {error.strerror if isinstance(error, OSError) else 'is not UTF-8 text'}") from None
+        problem = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise OrderError(
+            "setup.password_file", "{variable}: {file}: {problem}", variable=_FILE, file=file, problem=problem
+        ) from None
     if not password:
-        raise OrderError(f"{_FILE}: {file}: its first line is empty")
+        raise OrderError("setup.password_empty", "{variable}: {file}: its first line is empty", variable=_FILE, file=file)
     return password, _FILE

@@ -53,14 +53,14 @@ class Idempotency:
         another call, and whatever `act` raises; then nothing is noted and the key may be used again.
         """
         if not 0 < len(key) <= KEY_CHARS_MAX or not key.isprintable():
-            raise OrderError(f"a key of idempotency has 1 to {KEY_CHARS_MAX} printable characters")
+            raise OrderError("repetition.key", "a key of idempotency has 1 to {count} printable characters", count=KEY_CHARS_MAX)
         digest = hashlib.sha256(call).digest()
         with self._store.transaction() as connection:
             found = rows.find(connection, tenant, key)
             if found is not None:
                 body_hash, answer = found
                 if body_hash != digest:
-                    raise ConflictError("this key of idempotency was used for another call")
+                    raise ConflictError("repetition.other_call", "this key of idempotency was used for another call")
                 return Answered(orjson.loads(answer), True)
             answered = act()
             now_s = self._clock.wall_ns() // 1_000_000_000

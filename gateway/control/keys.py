@@ -80,7 +80,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         found += self.limits
         kinds = [one.grant().kind for one in found]
         if len(set(kinds)) < len(kinds):
-            raise OrderError("two of the limits have the same metric, class and window")
+            raise OrderError("limit.twice", "two of the limits have the same metric, class and window")
         return found
 
 
@@ -142,7 +142,7 @@ class Keys:
         with self._store.transaction() as connection:
             workspace = self._workspaces.find_or_create(order.workspace)
             if workspace.archived_at_s is not None:
-                raise OrderError(f"the workspace {workspace.name!r} is archived")
+                raise OrderError("workspace.archived", "the workspace {name!r} is archived", name=workspace.name)
             plan = order.plan or workspace.plan
             instance_id = None if plan is None else self._plans.place(workspace, plan, order.count).id
             minted = []
@@ -168,7 +168,7 @@ class Keys:
         with self._store.transaction() as connection:
             old = self.find(public_id)
             if old.state != "active" or old.rotated_until_s is not None or 0 < old.ends_at_s <= now_s:
-                raise OrderError(f"key {public_id} is not in force and cannot be rotated")
+                raise OrderError("key.not_in_force", "key {key} is not in force and cannot be rotated", key=public_id)
             key_text = fresh_key_text()
             new = self._new_key(key_text, old.name, old.expires_at_s, old.plan_instance_id, old.models, old)
             [record] = rows.insert(connection, old.workspace_id, [new], now_s)
@@ -186,7 +186,7 @@ class Keys:
         with self._store.transaction() as connection:
             record = self.find(public_id)
             if record.state != "active":
-                raise OrderError(f"key {public_id} is revoked")
+                raise OrderError("key.revoked", "key {key} is revoked", key=public_id)
             rows.allow(connection, record.limits_key_id, models)
             self._reserve(models)
             line = rows.counted_by(connection, "key", record.limits_key_id)
@@ -285,13 +285,20 @@ class Keys:
             self._store.set_meta(PEPPER_META, self._pepper.fingerprint())
         elif stored != self._pepper.fingerprint():
             raise OrderError(
-                f"the pepper file is not the one with which the {len(records)} stored keys were made: "
-                "restore it from the same backup as gateway.db, or no key will be recognised"
+                "key.other_pepper",
+                "the pepper file is not the one with which the {count} stored keys were made: "
+                "restore it from the same backup as gateway.db, or no key will be recognised",
+                count=len(records),
             )
 
     def _check_room(self, count: int) -> None:
         if self._table is not None and len(self._table) + count > self._table.rows_max:
-            raise OrderError(f"the shared file has room for {self._table.rows_max} keys and holds {len(self._table)}")
+            raise OrderError(
+                "key.no_room",
+                "the shared file has room for {count} keys and holds {held}",
+                count=self._table.rows_max,
+                held=len(self._table),
+            )
 
     def _reserve(self, models: Sequence[str]) -> None:
         """Makes sure, while the database can still be left as it was, that the patterns of a new list find room."""
@@ -390,4 +397,6 @@ def _usual(limits: list[LimitRecord]) -> dict[str, int | str | None]:
 
 
 def _missing(public_id: str) -> MissingError:
-    return MissingError(f"no key {public_id}" if is_key_id(public_id) else "not a key id: they look like key_ and 22 characters")
+    if is_key_id(public_id):
+        return MissingError("key.missing", "no key {key}", key=public_id)
+    return MissingError("key.not_an_id", "not a key id: they look like key_ and 22 characters")

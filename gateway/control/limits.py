@@ -19,6 +19,7 @@ from gateway.control.orders import MissingError, OrderError, date
 from gateway.control.store import Connection, KeyRecord, LimitRecord, Store, WorkspaceRecord
 from gateway.control.store import limits as rows
 from gateway.core.clock import Clock
+from gateway.core.refusals import Refusal
 from gateway.state.inflight import Orphan
 from gateway.state.limits import LimitState, Metric, Window
 from gateway.state.limits.rows import Amounts
@@ -49,8 +50,8 @@ class LimitOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             window = measures.check_window(self.metric, self.window)
             measures.check_class(self.model_class)
             return Grant(self.metric, self.model_class, window, measures.read_amount(self.metric, self.amount))
-        except ValueError as error:
-            raise OrderError(str(error)) from None
+        except Refusal as error:
+            raise OrderError.like(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Limits:
     def set_for_key(self, key: KeyRecord, order: LimitOrder) -> LimitRecord:
         """Sets an own limit of a key, and of all keys of its line of rotations. Raises OrderError, StoreError."""
         if key.state != "active":
-            raise OrderError(f"key {key.public_id} is revoked")
+            raise OrderError("key.revoked", "key {key} is revoked", key=key.public_id)
         return self._set(key.workspace_id, "key", key.limits_key_id, order.grant())
 
     def set_for_workspace(self, workspace: WorkspaceRecord, order: LimitOrder) -> LimitRecord:
@@ -100,9 +101,14 @@ class Limits:
         with self._store.transaction() as connection:
             record = rows.find(connection, limit_id)
             if record is None or record.removed_at_s is not None:
-                raise MissingError(f"no limit {limit_id}")
+                raise MissingError("limit.missing", "no limit {number}", number=str(limit_id))
             if record.source != "own":
-                raise OrderError(f"limit {limit_id} belongs to a {record.source} and cannot be removed by itself")
+                raise OrderError(
+                    "limit.not_own",
+                    "limit {number} belongs to a {source} and cannot be removed by itself",
+                    number=str(limit_id),
+                    source=record.source,
+                )
             self._take_out(connection, limit_id)
             removed = rows.find(connection, limit_id)
             self._tell_followers(record.scope, record.workspace_id)
@@ -114,7 +120,7 @@ class Limits:
         with self._store.reading() as connection:
             record = rows.find(connection, limit_id)
         if record is None or record.removed_at_s is not None:
-            raise MissingError(f"no limit {limit_id}")
+            raise MissingError("limit.missing", "no limit {number}", number=str(limit_id))
         return record
 
     def of_key(self, key: KeyRecord) -> list[LimitRecord]:
@@ -258,7 +264,7 @@ class Limits:
                 self._put_in(connection, workspace_id, scope, owner_id, source, grant)
             standing = rows.of_owner(connection, scope, owner_id)
             if len(standing) > LIMITS_PER_OWNER_MAX:
-                raise OrderError(f"a {scope} can have at most {LIMITS_PER_OWNER_MAX} limits")
+                raise _too_many(scope)
         return [record for record in standing if record.source == source]
 
     def _set(self, workspace_id: int, scope: str, owner_id: int, grant: Grant) -> LimitRecord:
@@ -271,7 +277,7 @@ class Limits:
                 record = self._put_in(connection, workspace_id, scope, owner_id, "own", grant)
                 self._tell_followers(scope, workspace_id)
             if len(rows.of_owner(connection, scope, owner_id)) > LIMITS_PER_OWNER_MAX:
-                raise OrderError(f"a {scope} can have at most {LIMITS_PER_OWNER_MAX} limits")
+                raise _too_many(scope)
         return record
 
     def _put_in(
@@ -340,3 +346,7 @@ def view(limit: LimitRecord, standing: Standing | None = None) -> dict[str, Any]
             "window_end": date(standing.window_end_s or None),
         }
     return shown
+
+
+def _too_many(scope: str) -> OrderError:
+    return OrderError("limit.too_many", "a {scope} can have at most {count} limits", scope=scope, count=LIMITS_PER_OWNER_MAX)

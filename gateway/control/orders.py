@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from gateway.catalog import measures
+from gateway.core.refusals import Refusal
 
 ORDER = TypeVar("ORDER", bound=msgspec.Struct)
 
@@ -21,8 +22,8 @@ Dollars = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,6}(\.[0-9]{1,9})?\Z")]
 Moment = Annotated[int, msgspec.Meta(ge=0, le=2**40)]  # wall-clock seconds
 
 
-class OrderError(Exception):
-    """An order that cannot be carried out. The text is for whoever asked."""
+class OrderError(Refusal):
+    """An order that cannot be carried out. Its words are for whoever asked."""
 
 
 class MissingError(OrderError):
@@ -38,24 +39,24 @@ def read(body: bytes, order: type[ORDER]) -> ORDER:
     try:
         return msgspec.json.decode(body, type=order)
     except RecursionError:
-        raise OrderError("nested too deeply") from None
+        raise OrderError("body.too_deep", "nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise OrderError(str(error)) from None
+        raise OrderError("body.wrong", "{problem}", problem=str(error)) from None
 
 
 def check_text(*texts: str | None) -> None:
     """Raises OrderError for a text that a terminal or a table could not show as it is."""
     for text in texts:
         if text and (not text.isprintable() or text != text.strip()):
-            raise OrderError("names must be printable characters without blanks at the ends")
+            raise OrderError("name.unprintable", "names must be printable characters without blanks at the ends")
 
 
 def nanodollars(dollars: str) -> int:
     """An amount of Dollars. Raises OrderError."""
     try:
         return measures.read_amount("cost", dollars)
-    except ValueError as error:
-        raise OrderError(str(error)) from None
+    except Refusal as error:
+        raise OrderError.like(error) from None
 
 
 def date(seconds: int | None) -> str | None:

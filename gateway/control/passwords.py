@@ -10,10 +10,6 @@ from gateway.control.orders import OrderError
 
 CHARS_MIN = 10
 CHARS_MAX = 200  # bounds what is hashed
-WEAKNESSES = {
-    "length": f"a password has {CHARS_MIN} to {CHARS_MAX} characters",
-    "guessable": "this password is too easily guessed",
-}
 
 # RFC 9106, the second recommended choice: 64 MiB and three passes; two lanes because the machine has as many cores.
 _HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
@@ -21,18 +17,12 @@ _HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=2)
 _NOBODYS = "$argon2id$v=19$m=65536,t=3,p=2$odtnXSveqY4TUcGb47JXzQ$QdsQIDR413FDMmqlPZ4N0k1tgux5LOLwpc5DssOh/mU"
 
 
-def weakness(password: str, name: str) -> str:
-    """What is wrong with a password of the account called `name`: a word of WEAKNESSES, empty for one that is taken."""
-    if not CHARS_MIN <= len(password) <= CHARS_MAX:
-        return "length"
-    return "guessable" if password.casefold() == name.casefold() or len(set(password)) < 4 else ""
-
-
 def hashed(password: str, name: str) -> str:
     """What to store of a password of the account called `name`. Raises OrderError for one that is too easily guessed."""
-    found = weakness(password, name)
-    if found:
-        raise OrderError(WEAKNESSES[found])
+    if not CHARS_MIN <= len(password) <= CHARS_MAX:
+        raise OrderError("password.length", "a password has {least} to {most} characters", least=CHARS_MIN, most=CHARS_MAX)
+    if password.casefold() == name.casefold() or len(set(password)) < 4:
+        raise OrderError("password.guessable", "this password is too easily guessed")
     return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 

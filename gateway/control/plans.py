@@ -46,7 +46,8 @@ class PlansInUse:
         """A plan by its name. Raises MissingError, which says what there is."""
         plan = self._plans.find(name)
         if plan is None:
-            raise MissingError(f"there is no plan {name!r}; plans.toml has {', '.join(self._plans.names) or 'none'}")
+            names = ", ".join(self._plans.names) or "none"
+            raise MissingError("plan.missing", "there is no plan {name!r}; plans.toml has {choices}", name=name, choices=names)
         return plan
 
     def place(self, workspace: WorkspaceRecord, name: str, new_keys: int) -> PlanInstance:
@@ -57,13 +58,18 @@ class PlansInUse:
         plan = self.find(name)
         now_s = self._clock.wall_ns() // 1_000_000_000
         if new_keys > 1 and not plan.mass_mint:
-            raise OrderError(f"the plan {plan.name} mints one key at a time")
+            raise OrderError("plan.one_at_a_time", "the plan {plan} mints one key at a time", plan=plan.name)
         with self._store.transaction() as connection:
             instance = rows.plan_instance(connection, workspace.id, plan.name, now_s)
             there = key_rows.count_on_plan(connection, instance.id, now_s)
             if there + new_keys > plan.keys:
                 raise OrderError(
-                    f"the plan {plan.name} allows {plan.keys} keys in force per workspace, and {workspace.name!r} has {there}"
+                    "plan.full",
+                    "the plan {plan} allows {count} keys in force per workspace, and {workspace!r} has {there}",
+                    plan=plan.name,
+                    count=plan.keys,
+                    workspace=workspace.name,
+                    there=there,
                 )
             self._limits.grant(workspace.id, "plan", instance.id, "plan", plan.grants)
         return instance

@@ -115,7 +115,7 @@ class PoolDesk:
         for credential in self._credentials:
             if credential.provider.name == provider and str(credential.number) == number:
                 return credential
-        raise MissingError(f"{provider} has no key {number}")
+        raise MissingError("pool.key_missing", "{provider} has no key {number}", provider=provider, number=number)
 
     def rebuild(self) -> None:
         """Makes the shared file say what the database says, and forget credentials that are gone. Raises StoreError."""

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.core.refusals import Refusal
+
 POINTS_MAX = 200
 MINUTE_S, QUARTER_S, DAY_S = 60, 900, 86400
 # What is kept by the minute can be asked for by the minute, if the range is short enough to be drawn so.
@@ -26,8 +28,8 @@ _LAST_S = 2**33
 _ZONE = re.compile(r"[A-Za-z0-9+_-]+(?:/[A-Za-z0-9+_-]+){0,2}")
 
 
-class SpanError(ValueError):
-    """A range of time that cannot be read. The text says what is expected."""
+class SpanError(Refusal):
+    """A range of time that cannot be read. It says what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,11 @@ def zone(name: str) -> ZoneInfo:
     """A time zone by its IANA name. Raises SpanError."""
     # The name becomes the name of a file: nothing but what such names consist of may get there.
     if not _ZONE.fullmatch(name) or len(name) > 64:
-        raise SpanError("tz must be a time zone such as UTC or Europe/Berlin")
+        raise SpanError("span.zone", "tz must be a time zone such as UTC or Europe/Berlin")
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SpanError("tz must be a time zone such as UTC or Europe/Berlin") from None
+        raise SpanError("span.zone", "tz must be a time zone such as UTC or Europe/Berlin") from None
 
 
 def moment_s(text: str, now_s: int, zone_name: str = "UTC") -> int:
@@ -90,7 +92,9 @@ def moment_s(text: str, now_s: int, zone_name: str = "UTC") -> int:
     except SpanError:
         raise
     except (ValueError, OverflowError):
-        raise SpanError("a time must be now, a span (30m, 24h, 7d, 4w), now/d, now/w, now/M or a date (2026-11-21)") from None
+        raise SpanError(
+            "span.moment", "a time must be now, a span (30m, 24h, 7d, 4w), now/d, now/w, now/M or a date (2026-11-21)"
+        ) from None
 
 
 def span(since: str, until: str, step: str | None, zone_name: str, now_s: int, minutes_from_s: int) -> Span:
@@ -102,19 +106,19 @@ def span(since: str, until: str, step: str | None, zone_name: str, now_s: int, m
     until_s = min(moment_s(until, now_s, zone_name), now_s + DAY_S)
     start_s = moment_s(since, now_s, zone_name)
     if start_s >= until_s:
-        raise SpanError("since must be before until")
+        raise SpanError("span.empty", "since must be before until")
     if until_s - start_s > RANGE_S_MAX:
-        raise SpanError(f"the range must be at most {RANGE_S_MAX // DAY_S} days")
+        raise SpanError("span.too_long", "the range must be at most {count} days", count=RANGE_S_MAX // DAY_S)
     has_minutes = start_s >= minutes_from_s
     if step is None:
         fitting = (name for name, s in STEPS_S.items() if (until_s - start_s) / s <= POINTS_MAX - 1)
         step = next(name for name in fitting if has_minutes or STEPS_S[name] >= QUARTER_S)
     elif step not in STEPS_S:
-        raise SpanError(f"step must be one of {', '.join(STEPS_S)}")
+        raise SpanError("field.choice", "{field} must be one of {choices}", field="step", choices=", ".join(STEPS_S))
     elif STEPS_S[step] < QUARTER_S and not has_minutes:
-        raise SpanError("step must be 15m or more: minutes are not kept for so long")
+        raise SpanError("span.no_minutes", "step must be 15m or more: minutes are not kept for so long")
     elif (until_s - start_s) / STEPS_S[step] > 4 * POINTS_MAX:
-        raise SpanError(f"step must be larger: that would be more than {4 * POINTS_MAX} points")
+        raise SpanError("span.too_fine", "step must be larger: that would be more than {count} points", count=4 * POINTS_MAX)
     unit_s = MINUTE_S if STEPS_S[step] < QUARTER_S else QUARTER_S
     first_s, end_s = start_s // unit_s * unit_s, -(-until_s // unit_s) * unit_s
     return Span((first_s, *_inner(first_s, end_s, STEPS_S[step], zone_name), end_s), step, zone_name, until_s)

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.control.store import UsageTotal
 from gateway.core.money import dollars
+from gateway.core.refusals import Refusal
 
 GROUPS = ("key", "workspace", "model", "day")
 PAGE_ROWS_MAX = 1000
@@ -17,8 +18,8 @@ _SPAN = re.compile(r"\A([0-9]{1,6})([mhdw])\Z")
 _SPAN_UNITS_S = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-class UsageError(ValueError):
-    """A question about usage that cannot be read. The text says what is expected."""
+class UsageError(Refusal):
+    """A question about usage that cannot be read. It says what is expected."""
 
 
 def since_ns(text: str, now_ns: int) -> int:
@@ -32,13 +33,13 @@ def since_ns(text: str, now_ns: int) -> int:
             moment = moment.replace(tzinfo=UTC)
         return max(0, int(moment.timestamp())) * 1_000_000_000
     except (ValueError, OverflowError):
-        raise UsageError("since must be a span (30m, 24h, 7d, 4w) or a date (2026-11-21)") from None
+        raise UsageError("usage.since", "since must be a span (30m, 24h, 7d, 4w) or a date (2026-11-21)") from None
 
 
 def group(text: str) -> str:
     """One of the groups that totals can be taken over."""
     if text not in GROUPS:
-        raise UsageError(f"by must be one of {', '.join(GROUPS)}")
+        raise UsageError("field.choice", "{field} must be one of {choices}", field="by", choices=", ".join(GROUPS))
     return text
 
 
@@ -47,7 +48,7 @@ def after(by: str, text: str | None) -> str | int | None:
     if text is None or by not in ("key", "workspace"):
         return text
     if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise UsageError("after must be the next of an earlier page")
+        raise UsageError("list.place", "after must be the next of an earlier page")
     return int(text)
 
 

@@ -71,11 +71,11 @@ class Workspaces:
         """Raises ConflictError when the name is taken, OrderError, StoreError."""
         check_text(order.name)
         if _ID.fullmatch(order.name):
-            raise OrderError("a name cannot look like the id of a workspace")
+            raise OrderError("workspace.name_like_id", "a name cannot look like the id of a workspace")
         with self._store.transaction() as connection:
             made = rows.insert(connection, ids.text_of("wrkspc", ids.fresh_id()), order.name, self._now_s())
         if made is None:
-            raise ConflictError(f"there is a workspace called {order.name!r} already")
+            raise ConflictError("workspace.name_taken", "there is a workspace called {name!r} already", name=order.name)
         return made
 
     def find(self, reference: str) -> WorkspaceRecord:
@@ -84,7 +84,9 @@ class Workspaces:
             by = rows.find if _ID.fullmatch(reference) else rows.named
             record = by(connection, reference)
         if record is None:
-            raise MissingError(f"no workspace {reference!r}" if reference.isprintable() else "no such workspace")
+            if not reference.isprintable():
+                raise MissingError("workspace.missing", "no such workspace")
+            raise MissingError("workspace.not_found", "no workspace {name!r}", name=reference)
         return record
 
     def find_or_create(self, reference: str) -> WorkspaceRecord:
@@ -105,12 +107,12 @@ class Workspaces:
         """Raises ConflictError when the name is taken, OrderError, StoreError."""
         check_text(change.name)
         if _ID.fullmatch(change.name):
-            raise OrderError("a name cannot look like the id of a workspace")
+            raise OrderError("workspace.name_like_id", "a name cannot look like the id of a workspace")
         with self._store.transaction() as connection:
             record = self.find(reference)
             other = rows.named(connection, change.name)
             if other is not None and other.id != record.id:
-                raise ConflictError(f"there is a workspace called {change.name!r} already")
+                raise ConflictError("workspace.name_taken", "there is a workspace called {name!r} already", name=change.name)
             changed = replace(record, name=change.name)
             rows.change(connection, changed)
         return changed
@@ -120,7 +122,7 @@ class Workspaces:
         try:
             spans.zone(order.time_zone)
         except spans.SpanError:
-            raise OrderError("time_zone must be a time zone such as UTC or Europe/Berlin") from None
+            raise OrderError("workspace.time_zone", "time_zone must be a time zone such as UTC or Europe/Berlin") from None
         with self._store.transaction() as connection:
             changed = replace(self.find(reference), time_zone=order.time_zone)
             rows.change(connection, changed)
@@ -131,7 +133,7 @@ class Workspaces:
         with self._store.transaction() as connection:
             record = self.find(reference)
             if record.name == DEFAULT:
-                raise OrderError("the default workspace cannot be archived")
+                raise OrderError("workspace.default_stays", "the default workspace cannot be archived")
             if record.archived_at_s is None:
                 record = replace(record, archived_at_s=self._now_s())
                 rows.change(connection, record)
@@ -148,7 +150,7 @@ class Workspaces:
                 connection, public_id, workspace.id, order.name, order.email.lower(), order.role, self._now_s()
             )
         if member is None:
-            raise ConflictError(f"{order.email} is a member already")
+            raise ConflictError("member.there_already", "{email} is a member already", email=order.email)
         return member
 
     def members(self, reference: str, after_id: int = 0, limit: int = -1) -> list[MemberRecord]:
@@ -161,7 +163,7 @@ class Workspaces:
         for member in self.members(reference):
             if member_id.lower() in (member.public_id.lower(), member.email):
                 return member
-        raise MissingError("no such member")
+        raise MissingError("member.missing", "no such member")
 
     def change_role(self, reference: str, member_id: str, order: RoleOrder) -> MemberRecord:
         """Raises OrderError when the workspace would be left without its only owner, MissingError."""
@@ -184,12 +186,12 @@ class Workspaces:
         """A workspace that is not archived. Raises OrderError."""
         record = self.find(reference)
         if record.archived_at_s is not None:
-            raise OrderError(f"the workspace {record.name!r} is archived")
+            raise OrderError("workspace.archived", "the workspace {name!r} is archived", name=record.name)
         return record
 
     def _check_other_owner(self, reference: str, member: MemberRecord) -> None:
         if member.role == "owner" and sum(one.role == "owner" for one in self.members(reference)) == 1:
-            raise OrderError("a workspace that has an owner keeps one")
+            raise OrderError("member.last_owner", "a workspace that has an owner keeps one")
 
     def _now_s(self) -> int:
         return self._clock.wall_ns() // 1_000_000_000

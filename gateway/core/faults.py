@@ -4,6 +4,7 @@ A fault has a kind (one word, the same in code, logs, metrics and docs), the sid
 again, and a public text. This module knows no envelope: each dialect writes a fault in its own words, also in mid-stream.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -79,16 +80,27 @@ class Fault(Exception):
 
     `text` is shown to the client, so it never holds a credential, a host name of an upstream or prompt text.
     `retry_after_s` is whole seconds; None means that the kind has no time to wait for. `param` is the field of the request
-    that is at fault, `code` a stable word for this very fault (an upstream's, or a dialect's own); both may be empty.
+    that is at fault, `code` a stable word for this very fault (an upstream's, a dialect's own, or a refusal's); both may be
+    empty. `values` are what a refusal's text was made with, for who says it in another language.
     """
 
-    def __init__(self, kind: FaultKind, text: str, *, retry_after_s: int | None = None, param: str = "", code: str = "") -> None:
+    def __init__(
+        self,
+        kind: FaultKind,
+        text: str,
+        *,
+        retry_after_s: int | None = None,
+        param: str = "",
+        code: str = "",
+        values: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
         self.retry_after_s = retry_after_s
         self.param = param
         self.code = code
+        self.values = values or {}
 
     @property
     def traits(self) -> Traits:

@@ -22,7 +22,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from gateway.settings import Settings, SettingsError, needs_restart, taken_over
+from gateway.settings import Settings, SettingsError, taken_over, waiting
 from gateway.state.shared import SharedFile
 from gateway.supervisor.child import POLL_S, READY_WAIT_S, Restarts, parent_lives
 
@@ -173,7 +173,7 @@ class Workers(MPServer):
         except SettingsError as error:
             _log.error("reload refused, nothing changed", problems=list(error.problems))
             return target_loader
-        _log.info("reloading", needs_restart=needs_restart(self._settings, read))
+        _log.info("reloading", needs_restart=[str(one) for one in waiting(self._settings, read)])
         settings = self._settings = taken_over(self._settings, read)
         self.workers_kill_timeout = _kill_timeout_s(settings)
         self._on_settings(settings)

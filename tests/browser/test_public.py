@@ -75,6 +75,11 @@ def test_the_playground_says_why_a_call_failed(tab: Tab, gateway: Gateway) -> No
     tab.click("#send")
     tab.wait_for("!document.getElementById('problem').hidden")
     assert "invalid x-api-key" in tab.text("#problem")
+    tab.open(f"{gateway.url}/playground?lang=ru")
+    tab.fill("#key", "sk-ant-api03-wrong")
+    tab.click("#send")
+    tab.wait_for("!document.getElementById('problem').hidden")
+    assert tab.text("#problem") == "Вызов не удался или оборвался. (401: invalid x-api-key)"
     # The browser itself notes that an answer had the status 401.
     tab.faults = [fault for fault in tab.faults if "401" not in fault]
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.catalog import measures
 from gateway.catalog.measures import AMOUNT_MAX, METRICS, WINDOWS
+from gateway.core.refusals import Refusal
 from gateway.core.usage import Usage
 from gateway.state.layout import PATTERN_BYTES
 from gateway.state.limits import CLASS_BITS, Metric, Window
@@ -32,7 +33,7 @@ def test_amounts_are_read_in_the_unit_of_their_metric(metric: str, written: int 
     ("cost", "1000001"), ("messages", "0.0001"), ("requests", "٣"), ("cost", "1."), ("cost", ".5"),
 ])  # fmt: skip
 def test_amounts_that_make_no_sense(metric: str, written: int | str) -> None:
-    with pytest.raises(ValueError, match="amount"):
+    with pytest.raises(Refusal, match="amount"):
         measures.read_amount(metric, written)
 
 
@@ -56,7 +57,7 @@ def test_classes_and_patterns(model_class: str) -> None:
 
 @pytest.mark.parametrize("model_class", ["", "opuss", "Opus 4", "a\nb*", "ü*", "x" * 64 + "*", "all_models", "\x00"])
 def test_what_is_no_class(model_class: str) -> None:
-    with pytest.raises(ValueError, match=r"class|pattern"):
+    with pytest.raises(Refusal, match=r"class|pattern"):
         measures.check_class(model_class)
 
 
@@ -64,9 +65,9 @@ def test_windows() -> None:
     assert measures.check_window("concurrency", None) == measures.check_window("concurrency", "total") == "total"
     assert [measures.check_window("cost", window) for window in WINDOWS] == list(WINDOWS)
     for metric, window in (("concurrency", "minute"), ("cost", None), ("cost", "hour"), ("requests", "")):
-        with pytest.raises(ValueError, match="window"):
+        with pytest.raises(Refusal, match="window"):
             measures.check_window(metric, window)
-    with pytest.raises(ValueError, match="unknown metric `money`"):
+    with pytest.raises(Refusal, match="unknown metric `money`"):
         measures.check_metric("money")
 
 

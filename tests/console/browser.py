@@ -17,6 +17,12 @@ CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+# What is English in every language: names that people chose, things to copy, addresses.
+_OTHERS = frozenset({"code", "pre", "bdi", "script", "style", "option"})
+_EMPTY = frozenset({"input", "link", "meta", "br", "img", "path", "rect", "circle", "line", "polyline", "use", "col", "hr"})
+_SAID = frozenset({"aria-label", "title", "placeholder", "alt"})
+_ENGLISH = re.compile(r"\b[A-Za-z]['a-z]*(?: [a-z]['a-z]*){2,}\b")
+
 
 class Browser:
     """Keeps cookies, follows nothing, sends forms with their token as a browser would."""
@@ -70,6 +76,35 @@ def offences(page: str) -> list[str]:
     parser = _Offences()
     parser.feed(page)
     return parser.found
+
+
+class _Sentences(HTMLParser):
+    """What a page says, also to a screen reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _EMPTY:
+            self._inside.append(tag)
+        self.found += [value for name, value in attrs if value and (name in _SAID or name.startswith("data-"))]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if _OTHERS.isdisjoint(self._inside):
+            self.found.append(data)
+
+
+def english(page: str) -> list[str]:
+    """Everything of a page that reads like English: three words in a row."""
+    parser = _Sentences()
+    parser.feed(page)
+    return [run for one in parser.found for run in _ENGLISH.findall(one)]
 
 
 def token_of(page: str) -> str:

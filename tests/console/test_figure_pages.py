@@ -14,7 +14,7 @@ from gateway.console.formats import NOTHING
 from gateway.state.credentials import LANES_AT, METERS_AT
 from gateway.state.layout import LANE_BYTES, LANES_MAX
 from gateway.state.shared import SharedFile
-from tests.console.browser import Browser, add_account, add_member
+from tests.console.browser import Browser, add_account, add_member, english
 from tests.control.admin.figured import Shown
 from tests.control.admin.figured import shown as books_shown
 from tests.control.served import WITH_CONSOLE
@@ -258,7 +258,7 @@ def test_the_pool_and_what_may_be_done_about_it(books: Shown, owner: Browser, vi
     assert tested.status_code == 200
     assert "upstream" in tested.text
     assert owner.post(f"{place}explode", page="/console/pool").status_code == 404
-    assert "drain" in page(owner, "/console/audit")
+    assert "Drained an upstream key" in page(owner, "/console/audit")
 
 
 def test_models(owner: Browser) -> None:
@@ -287,12 +287,35 @@ def test_credits_are_bought_once_refunded_and_proven(books: Shown, owner: Browse
     assert owner.get("/console/credits", workspace="nowhere").status_code == 404
 
 
+def test_what_differs_in_the_books_is_said_in_the_visitors_language(books: Shown, owner: Browser) -> None:
+    def add_to_balance(amount: int) -> None:
+        with closing(sqlite3.connect(books.control.paths.gateway_db)) as connection, connection:
+            connection.execute("UPDATE accounts SET balance = balance + ? WHERE name = 'usage'", (amount,))
+
+    add_to_balance(10**12)
+    try:
+        owner.client.get("/console/credits", params={"lang": "ru"})
+        proof = owner.post("/console/credits/proof", page="/console/credits").text
+    finally:
+        add_to_balance(-(10**12))
+        owner.client.get("/console/credits", params={"lang": "en"})
+    assert re.search(r"счёт <code>usage</code></th><td>остаток — [\d\s]{17,}, а движения дают [\d\s]+<", proof), proof  # noqa: RUF001
+    assert english(proof) == []
+
+
 def test_settings_are_shown_without_secrets_and_read_again(owner: Browser, viewer: Browser) -> None:
     text = page(viewer, "/console/settings")
     assert "data_dir" in text
     assert "/console/settings/reload" not in text
     answer = owner.post("/console/settings/reload", page="/console/settings")
     assert answer.status_code in (200, 400, 503)
+
+
+def test_why_is_written_in_russian_too(owner: Browser) -> None:
+    for place in links(page(owner, "/console/requests"), "/console/requests/req_")[:8]:
+        text = owner.client.get(place, params={"lang": "ru"}).text
+        owner.client.get(place, params={"lang": "en"})
+        assert english(text) == []
 
 
 @pytest.mark.parametrize(
@@ -302,3 +325,4 @@ def test_pages_are_written_in_russian_too(owner: Browser, path: str) -> None:
     text = owner.client.get(path, params={"lang": "ru"}).text
     owner.client.get(path, params={"lang": "en"})
     assert re.search("[\u0430-\u044f]{4}", text)
+    assert english(text) == []

@@ -7,6 +7,7 @@ import pytest
 
 import gateway.console
 from gateway.console.menu import MENU
+from gateway.console.refusals import FIELDS, WORDS
 from gateway.console.texts import LANGUAGES, flattened, language_of, texts
 
 PACKAGE = Path(gateway.console.__file__).parent
@@ -15,7 +16,7 @@ _KEY = re.compile(r"""\b(?:t|text|_texts)\(\s*f?["']([\w.-]+)(["']|\{|["']\s*~)"
 
 def used() -> dict[str, str]:
     """Key, or the beginning of keys that are put together, -> a file that says it."""
-    found = {}
+    found = dict.fromkeys([*WORDS.values(), *FIELDS.values()], "refusals.py")
     for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html")]:
         for match in _KEY.finditer(path.read_text("utf-8")):
             found[match[1]] = path.name

@@ -70,7 +70,7 @@ def test_what_is_not_durable_opens_nothing(office: Office) -> None:
     def fail(store: Store) -> None:
         with store.transaction():
             minted.append(held.mint("lost", Role.OWNER))
-            raise OrderError("no")
+            raise OrderError("no", "no")
 
     minted: list[object] = []
     with pytest.raises(OrderError):

@@ -79,7 +79,7 @@ def test_a_call_that_fails_may_be_made_again(office: Office) -> None:
 
     def refuse() -> dict[str, Any]:
         desk.keys.mint(Order(name="half"))
-        raise OrderError("no")
+        raise OrderError("no", "no")
 
     with pytest.raises(OrderError, match="no"):
         desk.idempotency.once("me", "k", b"x", refuse)

@@ -20,7 +20,7 @@ def test_the_supervisor_is_told_and_what_stays_is_answered(tmp_path: Path) -> No
     told: list[str] = []
     assert reload(present, lambda: told.append("once")) == []
     (tmp_path / "gateway.toml").write_text("port = 8082\nbody_timeout_s = 7\n")
-    assert reload(present, lambda: told.append("twice")) == ["port was 8081 at start and is now 8082: that needs a restart"]
+    assert reload(present, lambda: told.append("twice")) == [settings.Waiting("port", "8081", "8082")]
     assert told == ["once", "twice"]
 
 

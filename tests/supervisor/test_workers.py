@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway import settings
-from gateway.settings import FIXED, needs_restart, taken_over
+from gateway.settings import FIXED, taken_over, waiting
 from gateway.state.layout import Layout
 from gateway.state.workers import WorkerSlot
 from gateway.supervisor.workers import Process, core_of, has_died
@@ -18,12 +18,13 @@ from native_fastpath import Region
 
 def test_only_what_the_running_processes_hold_needs_a_restart() -> None:
     old = settings.load(None, {}, workers=2)
-    assert needs_restart(old, old) == []
-    assert needs_restart(old, replace(old, drain_timeout_s=1.0, body_max_bytes=5000, providers=())) == []
+    assert waiting(old, old) == []
+    assert waiting(old, replace(old, drain_timeout_s=1.0, body_max_bytes=5000, providers=())) == []
     changed = replace(old, host="::1", port=1, workers=3, worker_cores="any", data_dir=Path("/d"))
-    assert [line.partition(" ")[0] for line in needs_restart(old, changed)] == list(FIXED)
+    assert [one.name for one in waiting(old, changed)] == list(FIXED)
     assert taken_over(old, replace(changed, drain_timeout_s=1.0)) == replace(old, drain_timeout_s=1.0)
-    assert needs_restart(old, replace(old, port=9)) == ["port was 8080 at start and is now 9: that needs a restart"]
+    [port] = waiting(old, replace(old, port=9))
+    assert str(port) == "port was 8080 at start and is now 9: that needs a restart"
 
 
 def test_each_worker_has_a_core_of_its_own_while_there_are_enough() -> None:

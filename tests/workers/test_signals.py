@@ -17,6 +17,7 @@ import pytest
 from gateway.core.outcome import Outcome
 from gateway.settings import Paths
 from loadtest.processes import free_port, healthy, running, wait_until
+from tests.console.browser import PASSWORD, token_of
 from tests.serving import GATEWAY, Gateway, environment, serving
 from tests.workers.clients import WAIT_S, WHOLE, Ending, call, lives, outcomes, streams, wait_for, workers
 
@@ -234,11 +235,35 @@ def test_an_administrator_can_order_a_reload(reloaded: Gateway) -> None:
         taken = client.post("/admin/v1/reload")
     assert (taken.status_code, taken.json()) == (
         202,
-        {"needs_restart": ["host was 127.0.0.1 at start and is now 127.0.0.2: that needs a restart"]},
+        {
+            "needs_restart": ["host was 127.0.0.1 at start and is now 127.0.0.2: that needs a restart"],
+            "waiting": [{"name": "host", "present": "127.0.0.1", "wanted": "127.0.0.2"}],
+        },
     )
     wait_for(lambda: workers(reloaded.data_dir).isdisjoint(before), "new workers")
     wait_for(lambda: len(workers(reloaded.data_dir)) == 2, "both workers")
     assert asyncio.run(call(reloaded.port, key, text="x" * 2000)) == 200
+
+
+def test_the_settings_page_tells_what_waits_in_the_visitors_language(reloaded: Gateway) -> None:
+    transport = httpx.HTTPTransport(uds=str(Paths(reloaded.data_dir).admin_sock))
+    with httpx.Client(transport=transport, base_url="http://gateway", timeout=30) as client:
+        assert client.post("/admin/v1/accounts", json={"name": "o", "password": PASSWORD, "role": "owner"}).status_code == 200
+    place = f"http://127.0.0.1:{reloaded.port}"
+    before = workers(reloaded.data_dir)
+    settings_file(reloaded).write_text('host = "127.0.0.2"\nport = 1\n')
+    with httpx.Client(base_url=place, headers={"accept-language": "ru", "origin": place}, timeout=30) as browser:
+        entry = {"csrf": token_of(browser.get("/console/login").text), "name": "o", "password": PASSWORD}
+        assert browser.post("/console/login", data=entry).status_code == 303
+        token = token_of(browser.get("/console/settings").text)
+        answer = browser.post("/console/settings/reload", data={"csrf": token})
+    assert answer.status_code == 200
+    assert "host: при запуске было 127.0.0.1, теперь в файлах 127.0.0.2. Вступит в силу после перезапуска." in answer.text
+    assert (
+        f"port: при запуске было {reloaded.port}, теперь в файлах 1." not in answer.text
+    )  # given as an option, which is stronger
+    wait_for(lambda: workers(reloaded.data_dir).isdisjoint(before), "new workers")
+    wait_for(lambda: len(workers(reloaded.data_dir)) == 2, "both workers")
 
 
 def refused_with(gateway: Gateway, text: str, problem: str) -> None:

@@ -5,11 +5,12 @@ import asyncio
 from starlette.responses import Response
 
 from gateway.console.page import Page
+from gateway.console.throttle import too_often
 from gateway.console.visit import Visit
 from gateway.control import passwords
-from gateway.control.orders import OrderError
 from gateway.control.permissions import Access, Role
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 
 
 async def list_accounts(visit: Visit) -> Response:
@@ -19,10 +20,6 @@ async def list_accounts(visit: Visit) -> Response:
 async def add(visit: Visit) -> Response:
     form = visit.form
     order = form.chosen("name", "role") | {"password": form.exact("password")}
-    try:
-        check_password(visit, order["password"], form["name"])
-    except OrderError as error:
-        return await _list(visit, str(error))
     return await _carried_out(visit, "POST /admin/v1/accounts", order, {})
 
 
@@ -43,13 +40,6 @@ async def ask_own(visit: Visit) -> Response:
     return visit.show("password.html", problem="", chars_min=passwords.CHARS_MIN)
 
 
-def check_password(visit: Visit, password: str, name: str) -> None:
-    """Raises OrderError, in the visitor's language, for a password that the account called `name` may not have."""
-    weakness = passwords.weakness(password, name)
-    if weakness:
-        raise OrderError(visit.text(f"password.{weakness}", least=passwords.CHARS_MIN, most=passwords.CHARS_MAX))
-
-
 async def change_own(visit: Visit) -> Response:
     """Another password for whoever is logged in; other sessions end, this one begins anew."""
     front, form, session = visit.console.front, visit.form, visit.session
@@ -58,19 +48,18 @@ async def change_own(visit: Visit) -> Response:
     wait_s = visit.console.throttle.wait_s(visit.visitor, account.name)
     try:
         if wait_s:
-            raise OrderError(visit.text("login.wait", span=visit.formats.span(wait_s)))
+            raise too_often(wait_s)
         async with visit.console.hashing:
             right = await asyncio.to_thread(passwords.is_right, account.password, form.exact("old"))
         if not right:
             visit.console.throttle.fail(visit.visitor, account.name)
-            raise OrderError(visit.text("password.wrong"))
+            raise Refusal("password.wrong", "the present password is another one")
         if form.exact("password") != form.exact("again"):
-            raise OrderError(visit.text("setup.not_the_same"))
-        check_password(visit, form.exact("password"), account.name)
+            raise Refusal("password.not_the_same", "the two passwords are not the same")
         async with visit.console.hashing:
             stored = await asyncio.to_thread(passwords.hashed, form.exact("password"), account.name)
-    except OrderError as error:
-        return visit.show("password.html", 400, problem=str(error), chars_min=passwords.CHARS_MIN)
+    except Refusal as refused:
+        return visit.show("password.html", 400, problem=visit.say(refused), chars_min=passwords.CHARS_MIN)
 
     def change() -> str:
         with front.store.transaction():
@@ -89,7 +78,7 @@ async def _carried_out(visit: Visit, operation: str, body: object, parts: dict[s
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _list(visit, fault.text)
+        return await _list(visit, visit.say(fault))
     if visit.session is not None and visit.console.front.accounts.numbered(visit.session.account.id) is None:
         return visit.go("/console/login")
     return visit.go("/console/accounts")

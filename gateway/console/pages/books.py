@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gateway.console.page import Page
+from gateway.console.refusals import differs
 from gateway.console.visit import Visit
 from gateway.control.permissions import Access
 from gateway.core.faults import Fault, FaultKind
@@ -26,7 +27,7 @@ async def buy(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _credits(visit, problem=fault.text, workspace=workspace)
+        return await _credits(visit, problem=visit.say(fault), workspace=workspace)
     return visit.go("/console/credits", workspace=workspace)
 
 
@@ -62,7 +63,7 @@ async def _credits(visit: Visit, *, problem: str = "", workspace: str = "", proo
         problem=problem,
         once=secrets.token_urlsafe(16),
         proof=proof,
-        differences=(proof or {}).get("differences", [])[:DIFFERENCES_SHOWN],
+        differences=[differs(one, visit.text, visit.formats) for one in (proof or {}).get("differences", [])[:DIFFERENCES_SHOWN]],
     )
 
 

@@ -5,6 +5,7 @@ import asyncio
 from starlette.responses import Response
 
 from gateway.console.page import Page
+from gateway.console.throttle import too_often
 from gateway.console.visit import Visit
 from gateway.control import passwords
 from gateway.control.permissions import Access
@@ -27,7 +28,7 @@ async def log_in(visit: Visit) -> Response:
     name, wanted = visit.form["name"][:NAME_CHARS_MAX], visit.form["next"]
     wait_s = throttle.wait_s(visit.visitor, name)
     if wait_s:
-        problem = visit.text("login.wait", span=visit.formats.span(wait_s))
+        problem = visit.say(too_often(wait_s))
         answer = visit.show("login.html", 429, wanted=wanted, name=name, problem=problem)
         answer.headers["retry-after"] = str(wait_s)
         return answer

@@ -12,12 +12,11 @@ from starlette.responses import Response
 
 from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.page import Page
-from gateway.console.pages.accounts import check_password
 from gateway.console.visit import Visit
 from gateway.control import passwords
-from gateway.control.orders import OrderError
 from gateway.control.permissions import Access
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 
 MODEL = "claude-sonnet-5"
 TRIED_SINCE = "24h"
@@ -39,10 +38,9 @@ async def make_owner(visit: Visit) -> Response:
         return visit.show("setup_over.html", 403)
     try:
         if not name or len(name) > 100:
-            raise OrderError(visit.text("setup.name_missing"))
+            raise Refusal("setup.name", "a name has 1 to {most} characters", most=100)
         if password != form.exact("again"):
-            raise OrderError(visit.text("setup.not_the_same"))
-        check_password(visit, password, name)
+            raise Refusal("password.not_the_same", "the two passwords are not the same")
         async with visit.console.hashing:
             stored = await asyncio.to_thread(passwords.hashed, password, name)
 
@@ -53,8 +51,8 @@ async def make_owner(visit: Visit) -> Response:
                 return front.sessions.open(account)
 
         visit.begin_session(await visit.in_books(make))
-    except OrderError as error:
-        return visit.show("setup.html", 400, token=token, name=name, problem=str(error), chars_min=passwords.CHARS_MIN)
+    except Refusal as refused:
+        return visit.show("setup.html", 400, token=token, name=name, problem=visit.say(refused), chars_min=passwords.CHARS_MIN)
     return visit.go("/console/start")
 
 
@@ -71,7 +69,7 @@ async def mint_first(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _start(visit, fault.text)
+        return await _start(visit, visit.say(fault))
     key = minted["data"][0]
     place = Place(visit.address.base_url, key["key"], MODEL)
     shown = [(client, client.blocks(place)) for client in CLIENTS]

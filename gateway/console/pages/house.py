@@ -30,7 +30,7 @@ async def reload(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _settings(visit, None, fault.text)
+        return await _settings(visit, None, visit.say(fault))
     return await _settings(visit, answer, "")
 
 

@@ -80,7 +80,7 @@ async def mint(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind not in (FaultKind.INVALID, FaultKind.MISSING):
             raise
-        return await _order(visit, {name: form[name] for name in MINT_FIELDS}, fault.text)
+        return await _order(visit, {name: form[name] for name in MINT_FIELDS}, visit.say(fault))
     fields = {name: form[name] for name in (*MINT_FIELDS, "once") if name in form}
     return _minted(visit, minted["data"], visit.url("/console/keys"), fields)
 
@@ -112,7 +112,7 @@ async def allow(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _key(visit, fault.text)
+        return await _key(visit, visit.say(fault))
     return visit.go("/console/keys/{id}", id=key_id)
 
 
@@ -123,7 +123,7 @@ async def set_limit(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind is not FaultKind.INVALID:
             raise
-        return await _key(visit, fault.text)
+        return await _key(visit, visit.say(fault))
     return visit.go("/console/keys/{id}", id=key_id)
 
 

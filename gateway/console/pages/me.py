@@ -14,6 +14,7 @@ from gateway.console import holders, limit_lines, offers
 from gateway.console.clients import CLIENTS, Place, agent_prompt
 from gateway.console.holders import COOKIE, KEY_CHARS_MAX, LIFE_S
 from gateway.console.page import Page
+from gateway.console.throttle import too_often
 from gateway.console.visit import Visit
 from gateway.control.admin.askers import Asker
 from gateway.control.admin.clerk import Asked
@@ -40,7 +41,7 @@ async def come_in(visit: Visit) -> Response:
     throttle, text = visit.console.throttle, visit.form.exact("key").strip()
     wait_s = throttle.wait_s(visit.visitor, "")
     if wait_s:
-        answer = visit.show("me_ask.html", 429, problem=visit.text("login.wait", span=visit.formats.span(wait_s)))
+        answer = visit.show("me_ask.html", 429, problem=visit.say(too_often(wait_s)))
         answer.headers["retry-after"] = str(wait_s)
         return answer
     record = await _of_text(visit, text) if 0 < len(text) <= KEY_CHARS_MAX else None

@@ -21,7 +21,8 @@ from gateway.control.admin.http import EVENTS
 from gateway.control.admin.live import SPANS
 from gateway.control.permissions import Access
 from gateway.control.store.rollups import ENDINGS, TOKENS
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 
 USUAL = "24h"
 ROWS_SHOWN = 6
@@ -34,7 +35,8 @@ GROUPED = ("key", "model", "workspace", "provider")
 async def overview(visit: Visit) -> Response:
     since, by = chosen_span(visit), visit.request.query_params.get("by", "key")
     if by not in GROUPED:
-        raise Fault(FaultKind.INVALID, f"by must be one of {', '.join(GROUPED)}")
+        wrong = Refusal("field.choice", "{field} must be one of {choices}", field="by", choices=", ".join(GROUPED))
+        raise wrong.fault(FaultKind.INVALID)
     asked = {"since": since, "tz": visit.zone.key, "by": by}
     figures, live = await asyncio.gather(visit.ask("GET /admin/v1/figures", asked), ask_live(visit, since))
     starts = [visit.formats.when(start_s) for start_s in figures["points"]["start_s"]]
@@ -61,7 +63,8 @@ async def events(visit: Visit) -> Response:
     """The same part, sent whenever it has changed: all of it each time, so where an earlier stream ended does not matter."""
     assert visit.asker is not None
     if EVENTS not in visit.request.headers.get("accept", ""):
-        raise Fault(FaultKind.INVALID, f"accept: must name {EVENTS}, which this answers with")
+        wrong = Refusal("body.accept", "accept: must name {type}, which this answers with", type=EVENTS)
+        raise wrong.fault(FaultKind.INVALID)
     since = chosen_span(visit)
     operation = visit.console.operations["GET /admin/v1/live/events"]
     asked = Asked(visit.asker, {}, [("since", since), ("tz", visit.zone.key)])
@@ -97,7 +100,8 @@ def chosen_span(visit: Visit) -> str:
     """The span that was chosen. Raises Fault."""
     since = visit.request.query_params.get("since", USUAL)
     if since not in SPANS:
-        raise Fault(FaultKind.INVALID, f"since must be one of {', '.join(SPANS)}")
+        wrong = Refusal("field.choice", "{field} must be one of {choices}", field="since", choices=", ".join(SPANS))
+        raise wrong.fault(FaultKind.INVALID)
     return since
 
 

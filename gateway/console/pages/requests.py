@@ -40,7 +40,7 @@ async def list_requests(visit: Visit) -> Response:
     except Fault as fault:
         if fault.kind not in (FaultKind.INVALID, FaultKind.MISSING):
             raise
-        problem = fault.text
+        problem = visit.say(fault)
     return visit.show(
         "requests.html",
         400 if problem else 200,

@@ -24,7 +24,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.ask("POST /admin/v1/workspaces", body=visit.form.chosen("name", "plan", "billing"))
     except Fault as fault:
-        return await _list(visit, _reason(fault))
+        return await _list(visit, _reason(visit, fault))
     return visit.go("/console/workspaces/{id}", id=made["id"])
 
 
@@ -72,15 +72,15 @@ async def _carried_out(visit: Visit, operation: str, body: Any, parts: dict[str,
     try:
         await visit.ask(operation, body=body, **({"id": workspace_id} if parts is None else parts))
     except Fault as fault:
-        return await _one(visit, _reason(fault))
+        return await _one(visit, _reason(visit, fault))
     return visit.go("/console/workspaces/{id}", id=workspace_id)
 
 
-def _reason(fault: Fault) -> str:
+def _reason(visit: Visit, fault: Fault) -> str:
     """What to say beside the form; anything but a wrong order is a page of its own."""
     if fault.kind is not FaultKind.INVALID:
         raise fault
-    return fault.text
+    return visit.say(fault)
 
 
 async def _list(visit: Visit, problem: str) -> Response:

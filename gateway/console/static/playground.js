@@ -6,6 +6,7 @@ const words = place.dataset;
 const prices = JSON.parse(words.prices);
 const by_id = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat(words.language, { maximumFractionDigits: 1 });
+const milliseconds = new Intl.NumberFormat(words.language, { style: "unit", unit: "millisecond", maximumFractionDigits: 0 });
 const RAW_CHARS_MAX = 200000;
 let conversation = [];
 let running = null;
@@ -97,7 +98,7 @@ class Answer {
     if (event.type === "content_block_delta" && typeof event.delta.text === "string") this.add(event.delta.text);
     if (event.type === "message_delta") Object.assign(this.usage, event.usage);
     if (event.type === "message_stop") this.whole = true;
-    if (event.type === "error") this.problem = event.error?.message ?? words.failed;
+    if (event.type === "error") this.problem = event.error?.message ? `${words.failed} (${event.error.message})` : words.failed;
   }
 
   add(text) {
@@ -108,7 +109,7 @@ class Answer {
 
   figures(model) {
     const now_ms = performance.now();
-    by_id("ttft").textContent = this.first_ms ? `${number.format(Math.round(this.first_ms - this.began_ms))} ms` : "–";
+    by_id("ttft").textContent = this.first_ms ? milliseconds.format(this.first_ms - this.began_ms) : "–";
     const tokens = this.usage.output_tokens ?? 0;
     const seconds = (now_ms - (this.first_ms || this.began_ms)) / 1000;
     by_id("speed").textContent = tokens && this.first_ms && seconds > 0.05 ? number.format(tokens / seconds) : "–";
@@ -148,7 +149,7 @@ async function call(answer, body, signal) {
     const text = await response.text();
     raw(text);
     try {
-      answer.problem = JSON.parse(text).error.message;
+      answer.problem = `${words.failed} (${response.status}: ${JSON.parse(text).error.message})`;
     } catch {
       answer.problem = `${words.failed} (${response.status})`;
     }

@@ -13,7 +13,8 @@ from gateway.control.admin_keys import AdminKeys
 from gateway.control.orders import MissingError
 from gateway.control.permissions import Access, Role
 from gateway.control.reach import Reach
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 
 _BEARER = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
 CREDENTIAL_CHARS_MAX = 512  # longer than any key anyone mints
@@ -37,11 +38,8 @@ class Asker:
         least = access.least_role
         if self is SOCKET:
             return
-        own = "account" if self.person else "admin key"
-        kind = "account" if access is Access.PERSON else own
         if not access.admits(self.role) or (access is Access.PERSON and not self.person):
-            needed = "the admin socket" if least is None else f"an {kind} with the role {least.word}"
-            raise Fault(FaultKind.FORBIDDEN, f"Your {own} ({self.role.word}) may not do this: it takes {needed}.")
+            raise self._too_low(access, least).fault(FaultKind.FORBIDDEN)
 
     @property
     def within(self) -> frozenset[int] | None:
@@ -51,13 +49,34 @@ class Asker:
     def check_sees(self, workspace_id: int, what: str) -> None:
         """Raises MissingError for something of a workspace that this asker does not see into, as if it were not there."""
         if self.reach is not None and workspace_id not in self.reach.sees:
-            raise MissingError(f"no such {what}")
+            raise MissingError("list.out_of_reach", "no such {thing}", thing=what)
 
     def check_changes(self, workspace_id: int, what: str) -> None:
         """The same, and raises Fault FORBIDDEN where this asker only looks."""
         self.check_sees(workspace_id, what)
         if self.reach is not None and workspace_id not in self.reach.changes:
-            raise Fault(FaultKind.FORBIDDEN, "You only look into this workspace: it takes a member of it who is no viewer.")
+            only_looks = Refusal(
+                "role.only_looks", "You only look into this workspace: it takes a member of it who is no viewer."
+            )
+            raise only_looks.fault(FaultKind.FORBIDDEN)
+
+    def _too_low(self, access: Access, least: Role | None) -> Refusal:
+        facts = {"asker": "account" if self.person else "admin key", "role": self.role.word}
+        if least is None:
+            return Refusal("role.not_the_socket", "Your {asker} ({role}) may not do this: it takes the admin socket.", **facts)
+        if self.person or access is Access.PERSON:
+            return Refusal(
+                "role.of_account",
+                "Your {asker} ({role}) may not do this: it takes an account with the role {needed}.",
+                **facts,
+                needed=least.word,
+            )
+        return Refusal(
+            "role.of_key",
+            "Your {asker} ({role}) may not do this: it takes an admin key with the role {needed}.",
+            **facts,
+            needed=least.word,
+        )
 
 
 SOCKET = Asker("socket", Role.OWNER, "command line")
@@ -76,5 +95,7 @@ def identify(headers: Mapping[str, str], admin_keys: AdminKeys) -> Asker:
             if record is not None:
                 return Asker(record.public_id, Role[record.role.upper()], record.name)
     if x_api_key:
-        raise Fault(FaultKind.UNAUTHENTICATED, "invalid x-api-key")
-    raise Fault(FaultKind.UNAUTHENTICATED, "Invalid bearer token" if authorization else "x-api-key header is required")
+        raise Refusal("key.unknown", "invalid x-api-key").fault(FaultKind.UNAUTHENTICATED)
+    if authorization:
+        raise Refusal("key.unknown_bearer", "Invalid bearer token").fault(FaultKind.UNAUTHENTICATED)
+    raise Refusal("key.none_given", "x-api-key header is required").fault(FaultKind.UNAUTHENTICATED)

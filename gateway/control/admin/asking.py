@@ -51,6 +51,6 @@ class Asking:
         asker.check(PERMISSIONS[endpoint.key])
         if asker.role is not Role.MEMBER or asker.reach is not None:
             return asked
-        with clerk.refusals("the database cannot be read"):
+        with clerk.refusals(clerk.NOT_READ):
             found = await self._front.reader.ask(lambda connection: reach.find(connection, asker.shown))
         return replace(asked, asker=replace(asker, reach=found))

@@ -18,11 +18,13 @@ from gateway.control.admin.endpoint import Call, Endpoint
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.reading import read_body, read_query
 from gateway.control.changes import about
-from gateway.control.orders import MissingError, OrderError
-from gateway.control.spans import SpanError
+from gateway.control.orders import MissingError
 from gateway.control.store import StoreError
-from gateway.control.usage import UsageError
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
+
+NOT_WRITTEN = Refusal("database.not_written", "the database cannot be written; the log says why")
+NOT_READ = Refusal("database.not_read", "the database cannot be read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def carry_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> R
             note(front, endpoint, asked, answer)
         return {"body": msgspec.json.encode(answer).decode()}
 
-    with refusals("the database cannot be written; the log says why"):
+    with refusals(NOT_WRITTEN):
         if endpoint.up_to_date:
             front.catch_up()
         if asked.once and endpoint.makes:
@@ -82,7 +84,7 @@ def carry_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> R
 async def find_out(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> Reply:
     """An operation that has a connection of its own or needs none. Raises Fault."""
     call = _call(endpoint, asked)
-    with refusals("the database cannot be read"):
+    with refusals(NOT_READ):
         answer = await endpoint.act(front, call)
         if endpoint.changes:
             await front.in_books(lambda: note(front, endpoint, asked, answer))
@@ -98,7 +100,7 @@ def note(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked, answer: A
 async def begin(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) -> AsyncIterator[bytes]:
     """An operation whose answer comes in pieces, up to its first one. Raises Fault; what fails later breaks the answer off."""
     call = _call(endpoint, asked)
-    with refusals("the database cannot be read"):
+    with refusals(NOT_READ):
         pieces = await endpoint.act(front, call)
         first = await anext(pieces, b"")
 
@@ -114,16 +116,14 @@ async def begin(front: FrontDesk, endpoint: Endpoint[Any, Any], asked: Asked) ->
 
 
 @contextmanager
-def refusals(database: str) -> Iterator[None]:
+def refusals(database: Refusal) -> Iterator[None]:
     """Turns what the parts of the control plane raise into faults; `database` is what is said when that is the reason."""
     try:
         yield
-    except MissingError as error:
-        raise Fault(FaultKind.MISSING, str(error)) from None
-    except (OrderError, SpanError, UsageError) as error:
-        raise Fault(FaultKind.INVALID, str(error)) from None
+    except Refusal as error:
+        raise error.fault(FaultKind.MISSING if isinstance(error, MissingError) else FaultKind.INVALID) from None
     except StoreError:
-        raise Fault(FaultKind.UNAVAILABLE, database, retry_after_s=5) from None
+        raise database.fault(FaultKind.UNAVAILABLE, retry_after_s=5) from None
 
 
 def find(endpoints: Iterable[Endpoint[Any, Any]], method: str, path: str) -> tuple[Endpoint[Any, Any], dict[str, str]]:
@@ -132,7 +132,7 @@ def find(endpoints: Iterable[Endpoint[Any, Any]], method: str, path: str) -> tup
         match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", endpoint.path), path)
         if match and endpoint.method == method:
             return endpoint, match.groupdict()
-    raise Fault(FaultKind.MISSING, "Not found")
+    raise Refusal("path.missing", "Not found").fault(FaultKind.MISSING)
 
 
 def _call(endpoint: Endpoint[Any, Any], asked: Asked) -> Call[Any, Any]:

@@ -193,7 +193,8 @@ def restriction(
         if text:
             number = find(connection, text)
             if number is None:
-                raise MissingError(f"no {'key' if name == 'key_id' else 'workspace'} with this id")
+                thing = "key" if name == "key_id" else "workspace"
+                raise MissingError("list.missing", "no {thing} with this id", thing=thing)
             only[name] = number
     return only | {name: text for name, text in (("model", model), ("provider", provider)) if text}
 

@@ -16,6 +16,7 @@ from gateway.control.store import Reader, Store
 from gateway.control.strangers import Strangers
 from gateway.control.upstreams import Upstreams
 from gateway.core.clock import Clock
+from gateway.settings import Waiting
 from gateway.state.pepper import Pepper
 
 InBooks = Callable[[Callable[[], None]], Awaitable[None]]
@@ -46,7 +47,7 @@ class FrontDesk:
     in_books: InBooks
     strangers: Strangers
     upstreams: Callable[[], Upstreams]
-    reload: Callable[[], list[str]]
+    reload: Callable[[], list[Waiting]]
 
     @property
     def now_s(self) -> int:

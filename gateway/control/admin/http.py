@@ -20,7 +20,8 @@ from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.reading import BODY_BYTES_MAX
 from gateway.control.app import read_body, request_id_of
 from gateway.control.permissions import PERMISSIONS, Access
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 
 QUERY_PARAMETERS_MAX = 500
 ONCE_CHARS_MAX = 255
@@ -64,7 +65,8 @@ class AdminSurface:
         )
         if endpoint.streams == EVENTS and EVENTS not in request.headers.get("accept", ""):
             # Whoever does not know that this never ends would wait for its end.
-            raise Fault(FaultKind.INVALID, f"accept: must name {EVENTS}, which this answers with")
+            wrong = Refusal("body.accept", "accept: must name {type}, which this answers with", type=EVENTS)
+            raise wrong.fault(FaultKind.INVALID)
         if endpoint.streams:
             pieces = await self._asking.begin(endpoint, asked)
             return StreamingResponse(pieces, endpoint.status, media_type=endpoint.streams, headers=_HEADERS)
@@ -92,13 +94,13 @@ def _query(request: Request) -> list[tuple[str, str]]:
             errors="strict",
         )
     except ValueError:
-        raise Fault(FaultKind.INVALID, "The query string cannot be read.") from None
+        raise Refusal("body.query", "The query string cannot be read.").fault(FaultKind.INVALID) from None
 
 
 async def _body(request: Request) -> bytes:
     body = await read_body(request, BODY_BYTES_MAX)
     if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
-        raise Fault(FaultKind.UNSUPPORTED, "The Content-Type must be application/json.")
+        raise Refusal("body.type", "The Content-Type must be application/json.").fault(FaultKind.UNSUPPORTED)
     return body
 
 
@@ -108,5 +110,8 @@ def _once(request: Request) -> str:
     if not given:
         return ""
     if len(given) > 1 or not 0 < len(given[0]) <= ONCE_CHARS_MAX or not given[0].isascii() or not given[0].isprintable():
-        raise Fault(FaultKind.INVALID, f"idempotency-key: must be 1 to {ONCE_CHARS_MAX} printable ASCII characters, once")
+        wrong = Refusal(
+            "repetition.header", "idempotency-key: must be 1 to {count} printable ASCII characters, once", count=ONCE_CHARS_MAX
+        )
+        raise wrong.fault(FaultKind.INVALID)
     return given[0]

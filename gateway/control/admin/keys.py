@@ -101,7 +101,7 @@ def mint(front: FrontDesk, call: Call[Order, Nothing]) -> MintedKeys:
         workspace = front.desk.workspaces.find(call.body.workspace)
         call.asker.check_changes(workspace.id, "workspace")
         if call.body.plan not in (None, workspace.plan):
-            raise OrderError(f"as a {call.asker.role.word} you mint keys on the workspace's own plan")
+            raise OrderError("key.own_plan", "as a {role} you mint keys on the workspace's own plan", role=call.asker.role.word)
     return MintedKeys([view_minted(front, one) for one in front.desk.keys.mint(call.body)])
 
 

@@ -84,11 +84,14 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """Something that is not as it should be: what kind of thing, which one, and how it differs."""
+    """Something that is not as it should be: what kind of thing, which one, and how it differs; `code` is a stable word for that,
+    `values` are what stands in the sentence."""
 
     what: str
     which: str
     how: str
+    code: str
+    values: dict[str, int | str]
 
 
 class Proof(Struct, frozen=True, kw_only=True):

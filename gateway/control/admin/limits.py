@@ -92,13 +92,13 @@ def remove(front: FrontDesk, call: Call[Nothing, Nothing]) -> Limit:
 
 def check_owner(key: str | None, workspace: str | None) -> None:
     if (key is None) == (workspace is None):
-        raise OrderError("name either a key or a workspace")
+        raise OrderError("limit.owner", "name either a key or a workspace")
 
 
 def number(text: str) -> int:
     """The id of a limit, as it stands in a path."""
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise OrderError("not the id of a limit: they are whole numbers")
+        raise OrderError("limit.not_an_id", "not the id of a limit: they are whole numbers")
     return int(text)
 
 

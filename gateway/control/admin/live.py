@@ -23,7 +23,8 @@ from gateway.control.store import Connection
 from gateway.control.store import requests as request_rows
 from gateway.control.store import rollups as rows
 from gateway.control.store.rollups import SUMS, Choice
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 from gateway.state.credentials import Tally
 
 ROWS_MAX = 50
@@ -73,7 +74,7 @@ class Live(Struct, frozen=True, kw_only=True):
 async def show(front: FrontDesk, call: Call[Nothing, LiveQuery]) -> Live:
     query = call.query
     if query.since not in SPANS:
-        raise OrderError(f"since must be one of {', '.join(SPANS)}")
+        raise OrderError("field.choice", "{field} must be one of {choices}", field="since", choices=", ".join(SPANS))
     health, now_s = front.health(), front.now_s
     within = call.asker.within
     totals, before, found, cursor = await front.reader.ask(lambda connection: look(connection, query, now_s, within))
@@ -117,7 +118,8 @@ async def follow(front: FrontDesk, call: Call[Nothing, LiveQuery]) -> AsyncItera
     """Events of kind `live`, each named by its cursor; comments in between. Raises Fault LIMITED when there are too many."""
     asker = call.asker.name
     if sum(_open.values()) >= STREAMS_MAX or _open.get(asker, 0) >= STREAMS_PER_ASKER:
-        raise Fault(FaultKind.LIMITED, "Too many live streams are open: ask for /admin/v1/live instead", retry_after_s=5)
+        full = Refusal("live.too_many", "Too many live streams are open: ask for /admin/v1/live instead")
+        raise full.fault(FaultKind.LIMITED, retry_after_s=5)
     query = call.query
     if call.resumed.isascii() and call.resumed.isdigit() and len(call.resumed) < 19:
         query = msgspec.structs.replace(query, cursor=int(call.resumed))

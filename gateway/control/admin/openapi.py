@@ -26,10 +26,12 @@ IDEMPOTENCY = {
 
 
 class ErrorFacts(Struct, frozen=True):
-    """What went wrong: Anthropic's word for its kind, and a sentence."""
+    """What went wrong: Anthropic's word for its kind, a sentence for people, and `code`, a stable word for this very refusal, as
+    `limit.window`. There is none where no operation was reached, as at a path that is not there."""
 
     type: str
     message: str
+    code: str = ""
 
 
 class Error(Struct, frozen=True):

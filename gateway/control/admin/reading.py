@@ -11,11 +11,24 @@ from typing import TypeVar
 import msgspec
 
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 from gateway.dialects import body as strict_body
 
 BODY_BYTES_MAX = 65536
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+# Code -> what msgspec says then. Besides `field`, where it was found, a refusal has the named parts as values.
+CODES = {
+    "field.missing": re.compile(r"Object missing required field `(?P<field>[^`]*)`"),
+    "field.unknown": re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL),
+    "field.too_short": re.compile(r"Expected `str` of length >= (?P<count>[0-9]+)"),
+    "field.too_long": re.compile(r"Expected `str` of length <= (?P<count>[0-9]+)"),
+    "field.too_many": re.compile(r"Expected `array` of length <= (?P<count>[0-9]+)"),
+    "field.too_small": re.compile(r"Expected `int` >= (?P<least>-?[0-9]+)"),
+    "field.too_large": re.compile(r"Expected `int` <= (?P<most>[0-9]+)"),
+    "field.wrong": re.compile(r".*", re.DOTALL),
+}
 
 _PLACE = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
@@ -27,9 +40,10 @@ def read_body(body: bytes, shape: type[S]) -> S:
             strict_body.read(body)
         return msgspec.json.decode(body or b"{}", type=shape)
     except strict_body.Unreadable as error:
-        raise Fault(FaultKind.INVALID, f"The request body is not valid JSON: {error}") from None
+        broken = Refusal("body.broken", "The request body is not valid JSON: {problem}", problem=str(error))
+        raise broken.fault(FaultKind.INVALID) from None
     except msgspec.MsgspecError as error:
-        raise Fault(FaultKind.INVALID, _said(error)) from None
+        raise _fault_of(error) from None
 
 
 def read_query(pairs: Iterable[tuple[str, str]], shape: type[S]) -> S:
@@ -47,17 +61,20 @@ def read_query(pairs: Iterable[tuple[str, str]], shape: type[S]) -> S:
             assert isinstance(so_far, list)
             so_far.append(value)
         elif name in values:
-            raise Fault(FaultKind.INVALID, f"{name}: stands in the query twice")
+            raise Refusal("field.twice", "{field}: stands in the query twice", field=name).fault(FaultKind.INVALID)
         else:
             values[name] = value
     try:
         return msgspec.convert(values, type=shape, strict=False)
     except msgspec.MsgspecError as error:
-        raise Fault(FaultKind.INVALID, _said(error)) from None
+        raise _fault_of(error) from None
 
 
-def _said(error: Exception) -> str:
+def _fault_of(error: Exception) -> Fault:
     # Of a wrong enum value msgspec repeats the value, which may be a key in the wrong place.
     text = re.sub(r"^Invalid enum value .*?( - at `|\Z)", r"Unknown value\1", str(error), flags=re.DOTALL)
     place = _PLACE.fullmatch(text)
-    return f"{place[2]}: {place[1]}" if place and place[2] else text
+    said, field = (place[1], place[2]) if place else (text, "")
+    code, found = next((code, found) for code, pattern in CODES.items() if (found := pattern.fullmatch(said)))
+    facts = {"field": field} | {name: int(value) if value.isdecimal() else value for name, value in found.groupdict().items()}
+    return Fault(FaultKind.INVALID, f"{field}: {said}" if field else text, code=code, values=facts)

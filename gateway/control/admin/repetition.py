@@ -19,7 +19,8 @@ from typing import Any
 import orjson
 
 from gateway.control.idempotency import Idempotency
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 from gateway.state.pepper import Pepper
 
 NONCE_BYTES = 16
@@ -46,7 +47,8 @@ class Repetition:
         try:
             answer: dict[str, Any] = orjson.loads(seal.open(str(answered.answer["sealed"])))
         except ValueError:
-            raise Fault(FaultKind.BROKEN, "The answer to this Idempotency-Key cannot be read any more.") from None
+            lost = Refusal("repetition.lost", "The answer to this Idempotency-Key cannot be read any more.")
+            raise lost.fault(FaultKind.BROKEN) from None
         return answer
 
 

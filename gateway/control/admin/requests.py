@@ -146,7 +146,7 @@ def wanted(connection: Connection, query: RequestsQuery, now_s: int, within: fro
     for name, given, known in (("outcome", query.outcome, _OUTCOMES), ("surface", query.surface, _SURFACES)):
         if given:
             if given not in known:
-                raise OrderError(f"{name} must be one of {', '.join(known)}")
+                raise OrderError("field.choice", "{field} must be one of {choices}", field=name, choices=", ".join(known))
             only[name] = known[given]
     return Wanted(
         since_ns=0 if not query.since else spans.moment_s(query.since, now_s, query.tz) * 10**9,
@@ -165,7 +165,7 @@ def place(text: str) -> Place:
     """The inverse of `token`. Raises OrderError."""
     match = _PLACE.fullmatch(text)
     if match is None or len(match[2]) % 2 or int(match[1]) >= 2**63:
-        raise OrderError("after must be the next of an earlier page")
+        raise OrderError("list.place", "after must be the next of an earlier page")
     return Place(int(match[1]), bytes.fromhex(match[2]))
 
 

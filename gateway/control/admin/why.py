@@ -178,13 +178,13 @@ async def show(front: FrontDesk, call: Call[Nothing, WhyQuery]) -> Why:
     try:
         wanted = ids.bytes_of("req", call.path["id"])
     except ValueError:
-        raise OrderError("not a request id: they look like req_ and 22 characters") from None
+        raise OrderError("request.not_an_id", "not a request id: they look like req_ and 22 characters") from None
     prices = front.prices
 
     def look(connection: Connection) -> tuple[RequestRow, Why]:
         row = request_rows.find(connection, wanted, call.query.started_ns)
         if row is None:
-            raise MissingError("no request with this id in the books")
+            raise MissingError("request.missing", "no request with this id in the books")
         call.asker.check_sees(row.workspace_id, "request")
         return row, explain(connection, row, prices)
 

@@ -165,7 +165,7 @@ class Ledger:
         with self._store.reading() as connection:
             posting = rows.find(connection, posting_id)
             if posting is None:
-                raise MissingError(f"no posting {posting_id}")
+                raise MissingError("posting.missing", "no posting {number}", number=str(posting_id))
             return posting, rows.entries_of(connection, [posting_id])[posting_id]
 
     def _account_id(self, name: str) -> int:
@@ -209,10 +209,10 @@ def request(connection: Connection, request_id: str) -> RequestRow:
     try:
         wanted = ids.bytes_of("req", request_id)
     except ValueError:
-        raise OrderError("not a request id: they look like req_ and 22 characters") from None
+        raise OrderError("request.not_an_id", "not a request id: they look like req_ and 22 characters") from None
     row = request_rows.find(connection, wanted)
     if row is None:
-        raise MissingError(f"no request {request_id} in the books")
+        raise MissingError("request.not_found", "no request {request} in the books", request=request_id)
     return row
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gateway.control.books.differences import Difference
 from gateway.control.books.rollup import CLIENT_GONE, ending
 from gateway.control.store import Connection, audit
 from gateway.control.store import rollups as rows
@@ -46,8 +47,8 @@ class ProofOfFigures:
         line[2] += sum(row[12:17])
         line[3] += row[25]
 
-    def differences(self) -> Iterator[tuple[str, str]]:
-        """(which figures, how they differ)."""
+    def differences(self) -> Iterator[Difference]:
+        """Every sum that is not what it is made of. Its values are all of both sums, and `by`, what the second was made by."""
         days, first_minute = self._days_from, rows.minutes_from(self._connection)
         requests = {place: tuple(line) for place, line in self._lines.items()}
         by_key = audit.days_by_key(self._connection, days)
@@ -65,11 +66,18 @@ class ProofOfFigures:
         found = audit.figures(self._connection, level, width, start)
         return {(cube, bucket): tuple(line) for cube, bucket, *line in found}
 
-    def _compared(self, name: str, told: dict[Place, Line], made: dict[Place, Line], by: str) -> Iterator[tuple[str, str]]:
+    def _compared(self, name: str, told: dict[Place, Line], made: dict[Place, Line], by: str) -> Iterator[Difference]:
         for place in sorted(told.keys() | made.keys()):
             self.compared += 1
             one, other = told.get(place, _NOTHING), made.get(place, _NOTHING)
             if one != other:
                 differing = [(a, b, word) for a, b, word in zip(one, other, WORDS, strict=True) if a != b]
                 have = ", ".join(f"{a} {word}" for a, _, word in differing)
-                yield name.format(*place), f"have {have}; {by} make {', '.join(str(b) for _, b, _ in differing)}"
+                how = f"have {have}; {by} make {', '.join(str(b) for _, b, _ in differing)}"
+                yield Difference(
+                    "figures", name.format(*place), how, "figures", {"by": by} | _named("told", one) | _named("made", other)
+                )
+
+
+def _named(beginning: str, line: Line) -> dict[str, int | str]:
+    return {f"{beginning}_{word}": amount for word, amount in zip(WORDS, line, strict=True)}

@@ -8,8 +8,9 @@ thread: workers go on counting meanwhile, so what is in the shared file must lie
 from collections.abc import Callable, Collection
 from typing import Any
 
+from gateway.control.books.differences import Difference, Report, difference
 from gateway.control.books.ledger import Seal
-from gateway.control.books.walk import Difference, Report, Walk
+from gateway.control.books.walk import Walk
 from gateway.control.limits import Limits, Used
 from gateway.control.store import LimitRecord, Reader, StoreError
 from gateway.state.limits import LimitState
@@ -35,7 +36,7 @@ class Verifier:
             return self._reader.ask_now(lambda connection: Walk(connection, self._seal).run())
         except StoreError as error:
             report = Report()
-            report.differs("database", "gateway.db", str(error))
+            report.differs("database", "gateway.db", "unreadable", problem=str(error))
             return report
 
     def limit_rows(self, report: Report) -> None:
@@ -56,32 +57,33 @@ class Verifier:
             report.limits = len(states)
             differences = []
             for limit_id in sorted(records.keys() | states.keys()):
-                how = _difference(records.get(limit_id), states.get(limit_id), least, most, begun)
-                if how is not None:
-                    differences.append(Difference("limit", str(limit_id), how))
+                found = _difference(limit_id, records.get(limit_id), states.get(limit_id), least, most, begun)
+                if found is not None:
+                    differences.append(found)
             if not differences:
                 return
         report.differences += differences
 
 
 def _difference(
-    record: LimitRecord | None, state: LimitState | None, least: Used, most: Used, begun: Collection[int]
-) -> str | None:
+    limit_id: int, record: LimitRecord | None, state: LimitState | None, least: Used, most: Used, begun: Collection[int]
+) -> Difference | None:
     """How a limit differs; `begun` are those that are in a window according to the books."""
     if record is None:
-        return "is in the shared file and not in the books"
+        return difference("limit", limit_id, "not_booked")
     if state is None:
-        return "is in the books and not in the shared file"
+        return difference("limit", limit_id, "not_shared")
     if record.amount != state.amount:
-        return f"has an amount of {state.amount} in the shared file and of {record.amount} in the books"
+        return difference("limit", limit_id, "amount", shared=state.amount, booked=record.amount)
     if not state.is_durable:
         return None
     window = (record.id, state.window_start_s)
     bounds = sorted((least.get(window, 0), most.get(window, 0)))
     if not state.window_start_s and record.id in begun:
-        return "is in a window according to the books and in none according to the shared file"
+        return difference("limit", limit_id, "window")
     if not bounds[0] <= state.used <= bounds[1]:
-        return f"has {state.used} used since {state.window_start_s} in the shared file and {bounds[1]} in the books"
+        since_s = state.window_start_s
+        return difference("limit", limit_id, "used_apart", shared=state.used, since_at=since_s, booked=bounds[1])
     return None
 
 
@@ -95,5 +97,8 @@ def view(report: Report) -> dict[str, Any]:
         "lots": report.lots,
         "limits": report.limits,
         "figures": report.figures,
-        "differences": [{"what": one.what, "which": one.which, "how": one.how} for one in report.differences],
+        "differences": [
+            {"what": one.what, "which": one.which, "how": one.how, "code": one.code, "values": dict(one.values)}
+            for one in report.differences
+        ],
     }

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.control.books.differences import Report
 from gateway.control.books.entry import CHARGE, CHARGES, COST, POSTING_ID, facts_of, limit_and_window
 from gateway.control.books.ledger import CASH, EXPIRED, NO_REQUESTS, USAGE, Seal, entry_check_sum
 from gateway.control.books.proof_of_figures import ProofOfFigures
@@ -27,35 +28,6 @@ from gateway.core import ids
 # than a damaged page of the file holds; with another pepper nothing fits, and the walk must not take ever longer for it.
 SEALS_MAX = 50
 _SENSELESS = (TypeError, ValueError, OverflowError, struct.error, AttributeError, KeyError)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that is not as it should be: `what` kind of thing, `which` one, and how it differs."""
-
-    what: str
-    which: str
-    how: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What was looked at, and what differs. Nothing differs: the books are proven."""
-
-    postings: int = 0
-    entries: int = 0
-    requests: int = 0
-    lots: int = 0
-    limits: int = 0
-    figures: int = 0
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def proven(self) -> bool:
-        return not self.differences
-
-    def differs(self, what: str, which: object, how: str) -> None:
-        self.differences.append(Difference(what, str(which), how))
 
 
 @dataclass(slots=True)
@@ -89,8 +61,7 @@ class Walk:
         self._balances()
         self._lots()
         self._used()
-        for which, how in self._figures.differences():
-            self.report.differs("figures", which, how)
+        self.report.differences += self._figures.differences()
         self.report.figures = self._figures.compared
         return self.report
 
@@ -105,7 +76,7 @@ class Walk:
                 continue
             self.report.requests += 1
             if not isinstance(posting_id, int):
-                self.report.differs("request", _name(rowid, row), "is in no posting")
+                self.report.differs("request", _name(rowid, row), "no_posting")
                 continue
             if run is None or run.posting_id != posting_id:
                 if run is not None:
@@ -127,7 +98,7 @@ class Walk:
         run.digest.update(facts)
         if zlib.crc32(facts) != row[CHARGES + 1]:
             run.is_named = True
-            self.report.differs("request", _name(rowid, row), "does not fit its check sum")
+            self.report.differs("request", _name(rowid, row), "check_sum")
 
     def _postings(self) -> None:
         runs, entries = _Ahead(self._runs()), _Ahead(audit.entries(self._connection))
@@ -136,7 +107,7 @@ class Walk:
             posting = Posting(*raw)
             self.report.postings += 1
             if posting.id != expected:
-                self.report.differs("posting", expected, f"is missing; the next one is {posting.id}")
+                self.report.differs("posting", expected, "missing", next=str(posting.id))
             expected = posting.id + 1
             amounts: list[tuple[str, int]] = []
             is_named = self._entries(posting, entries, amounts)
@@ -148,13 +119,13 @@ class Walk:
                 made = []
             fits = posting.seal in made
             if not fits and not is_named:
-                self.report.differs("posting", posting.id, "does not fit its seal")
+                self.report.differs("posting", posting.id, "seal")
             # When a seal itself was changed, the posting behind it was made with the seal as it had been.
             seals = [posting.seal] if fits else [posting.seal, *made][:SEALS_MAX]
         for entry in entries.rest():
-            self.report.differs("entry", f"{entry[0]}/{entry[2]}", "belongs to no posting")
+            self.report.differs("entry", f"{entry[0]}/{entry[2]}", "stray")
         for run in runs.rest():
-            self.report.differs("request", run.first, f"names posting {run.posting_id}, which is not there")
+            self.report.differs("request", run.first, "posting_gone", posting=str(run.posting_id))
 
     def _entries(self, posting: Posting, entries: "_Ahead", found: list[tuple[str, int]]) -> bool:
         """Takes a posting's entries as (account, amount). True when one of them was named."""
@@ -168,17 +139,18 @@ class Walk:
             except _SENSELESS:
                 fits = False
             if posting_id != posting.id:
-                self.report.differs("entry", which, "belongs to no posting")
+                self.report.differs("entry", which, "stray")
                 continue
             if not fits or account is None:
-                self.report.differs("entry", which, f"of {amount} does not fit its check sum" if account else "has no account")
+                facts = {"amount": amount} if account else {}
+                self.report.differs("entry", which, "entry" if account else "no_account", **facts)
                 is_named = True
             if isinstance(amount, int):
                 self._accounts[account_id] += amount
                 self._moved[posting.kind, posting.workspace_id, account] += amount
             found.append((account, amount))
         if not is_named and sum(amount for _, amount in found) != 0:
-            self.report.differs("posting", posting.id, "has entries that do not sum up to zero")
+            self.report.differs("posting", posting.id, "unbalanced")
             return True
         return is_named
 
@@ -186,20 +158,19 @@ class Walk:
         """Compares a posting, which enters `used` as usage, with the requests that name it. True when something was named."""
         while runs.head is not None and runs.head.posting_id != posting.id and self._is_stray(posting, runs):
             stray = runs.take()
-            self.report.differs("request", stray.first, f"stands apart from its posting {stray.posting_id}")
+            self.report.differs("request", stray.first, "apart", posting=str(stray.posting_id))
         run = runs.take() if runs.head is not None and runs.head.posting_id == posting.id else Run(posting.id, "")
         digest = run.digest.digest() if run.requests else NO_REQUESTS
         if run.is_named:
             return True
         if run.requests != posting.requests:
-            how = f"has {posting.requests} requests, and {run.requests} name it"
+            self.report.differs("posting", posting.id, "requests", entered=posting.requests, found=run.requests)
         elif digest != posting.requests_digest:
-            how = "does not fit its requests"
+            self.report.differs("posting", posting.id, "other_requests")
         elif used is not None and run.cost_nanodollars != used:
-            how = f"enters {used} for requests that cost {run.cost_nanodollars}"
+            self.report.differs("posting", posting.id, "cost", entered=used, cost=run.cost_nanodollars)
         else:
             return False
-        self.report.differs("posting", posting.id, how)
         return True
 
     def _is_stray(self, posting: Posting, runs: "_Ahead") -> bool:
@@ -212,9 +183,9 @@ class Walk:
         for account in ledger_rows.accounts(self._connection):
             real = self._accounts.pop(account.id, 0)
             if account.balance != real:
-                self.report.differs("account", account.name, f"has a balance of {account.balance}, its entries make {real}")
+                self.report.differs("account", account.name, "balance", balance=account.balance, made=real)
             elif account.name.startswith("lot/") and real < 0:
-                self.report.differs("account", account.name, f"has a balance of {real}")
+                self.report.differs("account", account.name, "overdrawn", balance=real)
 
     def _lots(self) -> None:
         sums: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -222,30 +193,30 @@ class Walk:
             self.report.lots += 1
             held = ledger_rows.balance(self._connection, lot.account)
             if lot.remaining != held:
-                self.report.differs("lot", lot.public_id, f"has {lot.remaining} left, its account {held}")
+                self.report.differs("lot", lot.public_id, "left", left=lot.remaining, held=held)
             for place, amount in enumerate((lot.amount, lot.refunded, lot.expired)):
                 sums[lot.workspace_id][place] += amount
-        kinds = (("purchase", CASH, -1, "credits bought"), ("refund", CASH, 1, "refunded"), ("expiry", EXPIRED, 1, "expired"))
+        kinds = (("purchase", CASH, -1, "bought"), ("refund", CASH, 1, "refunded"), ("expiry", EXPIRED, 1, "expired"))
         for workspace_id, amounts in sums.items():
-            for amount, (kind, account, sign, words) in zip(amounts, kinds, strict=True):
+            for amount, (kind, account, sign, code) in zip(amounts, kinds, strict=True):
                 entered = sign * self._moved[kind, workspace_id, account]
                 if amount != entered:
-                    self.report.differs("workspace", workspace_id, f"has lots with {amount} {words}, the ledger {entered}")
+                    self.report.differs("workspace", workspace_id, code, amount=amount, entered=entered)
         for limit_id, workspace_id, amount in audit.credit_limits(self._connection):
             credited = lot_rows.credited(self._connection, workspace_id)
             if amount != credited:
-                self.report.differs("limit", limit_id, f"stands for credits of {amount}, the lots hold {credited}")
+                self.report.differs("limit", limit_id, "credits", amount=amount, held=credited)
 
     def _used(self) -> None:
         for limit_id, start_s, used in audit.used(self._connection):
             self.report.limits += 1
             charged = self._charges.pop(start_s << 32 | limit_id, 0)
             if used != charged:
-                self.report.differs("limit", limit_id, f"has {used} used since {start_s}, its requests were charged {charged}")
+                self.report.differs("limit", limit_id, "used", used=used, since_at=start_s, charged=charged)
         for kind, charged in self._charges.items():
             if charged:
                 limit_id, start_s = limit_and_window(kind)
-                self.report.differs("limit", limit_id, f"has nothing used since {start_s}, its requests were charged {charged}")
+                self.report.differs("limit", limit_id, "unused", since_at=start_s, charged=charged)
 
 
 class _Ahead:

@@ -52,9 +52,12 @@ STATUSES: dict[str, int] = {
 SERVER_ERROR = 500
 
 
-def write(fault: Fault, request_id: str) -> tuple[int, Headers, bytes]:
-    """The whole answer: status, headers (names in lower case), body. `request_id` stands in the header and in the body."""
-    body = _envelope(fault, request_id)
+def write(fault: Fault, request_id: str, *, coded: bool = False) -> tuple[int, Headers, bytes]:
+    """The whole answer: status, headers (names in lower case), body. `request_id` stands in the header and in the body.
+
+    `coded` adds the fault's code, which the upstream's own envelope does not have: for our administration.
+    """
+    body = _envelope(fault, request_id, coded and bool(fault.code))
     return fault.status, headers_of(fault, body, b"request-id", request_id), body
 
 
@@ -63,13 +66,14 @@ def frame(fault: Fault, request_id: str) -> bytes:
     return sse_frame(b"error", _envelope(fault, request_id))
 
 
-def _envelope(fault: Fault, request_id: str) -> bytes:
+def _envelope(fault: Fault, request_id: str, coded: bool = False) -> bytes:
     # A text may hold what a client sent in a header; whatever is not text by then must not turn a fault into another one.
     message = fault.text.encode("utf-8", "replace").decode("utf-8")
     if fault.code == OVERFLOW:
         figures = overflow_of(message)
         message = f"prompt is too long: {figures[0]} tokens > {figures[1]} maximum" if figures else message
-    return orjson.dumps({"type": "error", "error": {"type": TYPES[fault.kind], "message": message}, "request_id": request_id})
+    error = {"type": TYPES[fault.kind], "message": message} | ({"code": fault.code} if coded else {})
+    return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
 
 
 def read(status: int, body: bytes) -> Fault:

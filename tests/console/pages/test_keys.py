@@ -64,7 +64,7 @@ def test_the_models_of_a_key(people: dict[str, Browser]) -> None:
     assert wrong.status_code == 303  # a pattern, if an odd one
     assert "<code>&lt;b&gt;</code>" in admin.get(path[0]).text
     wrong = admin.post(f"{path[0]}/models", {"models": "opos"}, page=path[0])
-    assert (wrong.status_code, "unknown model class" in wrong.text) == (400, True)
+    assert (wrong.status_code, "There is no model class" in wrong.text) == (400, True)
     assert admin.post(f"{path[0]}/models", {"models": ""}, page=path[0]).status_code == 303
     assert "<code>haiku</code>" not in admin.get(path[0]).text
 

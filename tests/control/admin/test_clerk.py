@@ -59,10 +59,10 @@ def test_an_operation_is_read_done_and_answered() -> None:
 
 
 @pytest.mark.parametrize(("error", "kind"), [
-    (OrderError("no"), FaultKind.INVALID),
-    (ConflictError("no"), FaultKind.INVALID),
-    (UsageError("no"), FaultKind.INVALID),
-    (MissingError("no"), FaultKind.MISSING),
+    (OrderError("no", "no"), FaultKind.INVALID),
+    (ConflictError("no", "no"), FaultKind.INVALID),
+    (UsageError("no", "no"), FaultKind.INVALID),
+    (MissingError("no", "no"), FaultKind.MISSING),
     (StoreError("disk full: /secret/path"), FaultKind.UNAVAILABLE),
 ])  # fmt: skip
 def test_what_the_parts_raise_becomes_a_fault(error: Exception, kind: FaultKind) -> None:
@@ -108,7 +108,7 @@ def test_journals_are_entered_before_and_outside_of_the_transaction(office: Offi
 
     def act(front: Any, call: Call[Nothing, Nothing]) -> Said:
         seen.append(("acted", office.store.connection.in_transaction))
-        raise OrderError("no")
+        raise OrderError("no", "no")
 
     endpoint = Endpoint("POST", "/admin/v1/x", "X", act, Said, makes=True, up_to_date=True)
     front: Any = Front()
@@ -132,7 +132,7 @@ def test_a_change_is_noted_with_it_or_not_at_all(office: Office) -> None:
     def act(front: Any, call: Call[Nothing, Nothing]) -> Made:
         front.store.set_meta("touched", "yes")
         if call.path["id"] == "refused":
-            raise OrderError("no")
+            raise OrderError("no", "no")
         return Made("thing_1")
 
     async def act_elsewhere(front: Any, call: Call[Nothing, Nothing]) -> Made:

@@ -41,6 +41,23 @@ def test_what_is_told_of_an_operation_is_what_it_is(served: ControlPlane) -> Non
         assert (("header", "Idempotency-Key") in told) == endpoint.makes
 
 
+def test_a_refusal_has_the_shape_that_the_page_tells(served: ControlPlane) -> None:
+    with served.admin as client:
+        page = client.get("/admin/openapi.json").json()
+        refused = client.post(
+            "/admin/v1/limits", json={"workspace": "default", "metric": "cost", "amount": "1", "window": "week"}
+        )
+    assert refused.status_code == 400
+    assert refused.json()["error"] == {
+        "type": "invalid_request_error",
+        "message": "unknown window `week`, expected one of minute, 5h, day, month, total",
+        "code": "limit.window",
+    }
+    told = page["components"]["schemas"]["ErrorFacts"]
+    assert told["properties"].keys() == refused.json()["error"].keys()
+    assert told["required"] == ["type", "message"]
+
+
 def test_every_reference_leads_somewhere(served: ControlPlane) -> None:
     with served.admin as client:
         page = client.get("/admin/openapi.json").json()

@@ -46,6 +46,33 @@ def test_other_bodies_are_refused_in_plain_words(body: bytes, text: str) -> None
     assert "secret" not in caught.value.text
 
 
+class Narrow(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=2, max_length=5)]
+    email: Annotated[str, Meta(pattern="@")] = "@"
+    size: Annotated[int, Meta(ge=1, le=1000)] = 1
+    many: Annotated[tuple[str, ...], Meta(max_length=2)] = ()
+    kind: Literal["a", "b"] = "a"
+
+
+@pytest.mark.parametrize(("body", "code", "values"), [
+    (b"{}", "field.missing", {"field": "name"}),
+    (b'{"name": "aa", "colour": 1}', "field.unknown", {"field": "colour"}),
+    (b'{"name": "a"}', "field.too_short", {"field": "name", "count": 2}),
+    (b'{"name": "aaaaaa"}', "field.too_long", {"field": "name", "count": 5}),
+    (b'{"name": "aa", "size": 0}', "field.too_small", {"field": "size", "least": 1}),
+    (b'{"name": "aa", "size": 1001}', "field.too_large", {"field": "size", "most": 1000}),
+    (b'{"name": "aa", "many": ["1", "2", "3"]}', "field.too_many", {"field": "many", "count": 2}),
+    (b'{"name": "aa", "email": "x"}', "field.wrong", {"field": "email"}),
+    (b'{"name": "aa", "kind": "secret"}', "field.wrong", {"field": "kind"}),
+    (b'{"name": 1}', "field.wrong", {"field": "name"}),
+    (b"[]", "body.broken", {"problem": "not an object"}),
+])  # fmt: skip
+def test_what_is_wrong_is_told_as_data_too(body: bytes, code: str, values: dict[str, object]) -> None:
+    with pytest.raises(Fault) as caught:
+        read_body(body, Narrow)
+    assert (caught.value.code, caught.value.values) == (code, values)
+
+
 def test_queries() -> None:
     pairs = [("name", "x"), ("count", "3"), ("flag", "true"), ("many[]", "1"), ("many[]", "2"), ("many", "3")]
     assert read_query(pairs, Shape) == Shape("x", 3, "a", True, ["1", "2", "3"])

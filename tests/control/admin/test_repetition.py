@@ -247,7 +247,7 @@ def test_effect_and_answer_stand_or_fall_together(office: Office) -> None:
 
     def fail() -> dict[str, Any]:
         act()
-        raise OrderError("no")
+        raise OrderError("no", "no")
 
     with pytest.raises(OrderError):
         repetition.once("t", "k", b"call", fail)

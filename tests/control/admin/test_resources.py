@@ -125,7 +125,7 @@ def test_answers_leave_nothing_out(office: Office) -> None:
     covers(ledger_endpoints.Posting, ledger.view(posting, entries))
     covers(ledger_endpoints.Entry, ledger.view(posting, entries)["entries"][0])
     covers(ledger_endpoints.Account, ledger.view_account(desk.ledger.accounts()[0]))
-    report = verify.Report(differences=[verify.Difference("a", "b", "c")])
+    report = verify.Report(differences=[verify.Difference("a", "b", "c", "d", {"e": 1})])
     covers(ledger_endpoints.Proof, verify.view(report))
     covers(ledger_endpoints.Difference, verify.view(report)["differences"][0])
 

@@ -115,7 +115,7 @@ def test_limits_that_are_on_one_side_only_are_named(books: Books) -> None:
     books.renew()
     [own] = books.minted.limits
     books.change("UPDATE limits SET removed_at_s = 1 WHERE id = ?", own.id)
-    assert limit_rows(books) == [Difference("limit", str(own.id), "is in the shared file and not in the books")]
+    assert limit_rows(books) == [Difference("limit", str(own.id), "is in the shared file and not in the books", "not_booked", {})]
     books.change("UPDATE limits SET removed_at_s = NULL, amount = 1 WHERE id = ?", own.id)
     assert "has an amount of" in limit_rows(books)[0].how
 

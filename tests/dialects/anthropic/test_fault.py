@@ -111,6 +111,15 @@ def test_a_time_to_wait_is_told() -> None:
     assert dict(dialect.write(Fault(FaultKind.UNAVAILABLE, "x"), REQUEST_ID)[1])[b"retry-after"] == b"1"
 
 
+def test_a_code_stands_in_the_envelope_of_our_administration_alone() -> None:
+    refused = Fault(FaultKind.INVALID, "no", code="limit.window")
+    plain, coded = (orjson.loads(dialect.write(refused, REQUEST_ID, coded=coded)[2])["error"] for coded in (False, True))
+    assert plain == {"type": "invalid_request_error", "message": "no"}
+    assert coded == plain | {"code": "limit.window"}
+    without = Fault(FaultKind.INVALID, "no")
+    assert dialect.write(without, REQUEST_ID, coded=True) == dialect.write(without, REQUEST_ID)
+
+
 def test_the_event_in_mid_stream() -> None:
     (event,) = Parser().feed(dialect.frame(Fault(FaultKind.TRUNCATED, "cut \n off"), REQUEST_ID))
     assert event.name == b"error"

@@ -83,7 +83,7 @@ def update(front: FrontDesk, call: Call[KeyUpdate, Nothing]) -> APIKey:
         if order.status in ("inactive", "archived"):
             record = front.desk.keys.revoke(key_id)
         elif order.status == "active" and record.state != "active":
-            raise OrderError("status: a revoked key stays revoked")
+            raise OrderError("key.stays_revoked", "status: a revoked key stays revoked")
     return view(record, front.now_s, call.version)
 
 

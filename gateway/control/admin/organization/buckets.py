@@ -10,7 +10,8 @@ import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 
 # Width -> (seconds, buckets on a page when none are asked for, most).
 WIDTHS = {"1d": (86400, 7, 31), "1h": (3600, 24, 168), "1m": (60, 60, 1440)}
@@ -52,7 +53,8 @@ def span(width: str, starting_at: str, ending_at: str | None, limit: int | None,
     """The buckets of one page. Raises Fault INVALID."""
     width_s, usual, most = WIDTHS[width]
     if limit is not None and not 1 <= limit <= most:
-        raise Fault(FaultKind.INVALID, f"limit: must be 1 to {most} for buckets of {width}")
+        wrong = Refusal("report.limit", "limit: must be 1 to {most} for buckets of {width}", most=most, width=width)
+        raise wrong.fault(FaultKind.INVALID)
     first = (moment("starting_at", starting_at) if page is None else read_token(page)) // width_s
     # The bucket under way has an end in the future, which nobody can name: it is there when no end was given.
     end = now_s // width_s + 1 if ending_at is None else moment("ending_at", ending_at) // width_s
@@ -70,7 +72,8 @@ def moment(name: str, text: str) -> int:
             found = found.replace(tzinfo=UTC)
         seconds = int(found.timestamp())
     except (ValueError, OverflowError):
-        raise Fault(FaultKind.INVALID, f"{name}: must be an RFC 3339 time such as 2026-11-21T00:00:00Z") from None
+        wrong = Refusal("report.time", "{field}: must be an RFC 3339 time such as 2026-11-21T00:00:00Z", field=name)
+        raise wrong.fault(FaultKind.INVALID) from None
     return min(max(seconds, 0), _LAST_S)
 
 
@@ -87,5 +90,5 @@ def read_token(text: str) -> int:
     try:
         decoded = base64.b64decode(text.removeprefix(_TOKEN), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise Fault(FaultKind.INVALID, "page: must be the next_page of an earlier answer") from None
+        raise Refusal("report.page", "page: must be the next_page of an earlier answer").fault(FaultKind.INVALID) from None
     return moment("page", decoded)

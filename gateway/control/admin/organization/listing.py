@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from gateway.control.store.listing import Cut
 from gateway.core.faults import Fault, FaultKind
+from gateway.core.refusals import Refusal
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     def cut(self) -> Cut:
         """Raises Fault INVALID."""
         if self.after_id is not None and self.before_id is not None:
-            raise Fault(FaultKind.INVALID, "after_id: cannot stand beside before_id")
+            raise Refusal("list.both_ends", "after_id: cannot stand beside before_id").fault(FaultKind.INVALID)
         return Cut(self.after_id, self.before_id, self.limit)
 
 
@@ -46,4 +47,5 @@ def listed(data: list[T], ids: list[str], *, more: bool) -> Listed[T]:
 
 def not_in_list(query: ListQuery) -> Fault:
     """The refusal of a cursor."""
-    return Fault(FaultKind.INVALID, f"{'before_id' if query.after_id is None else 'after_id'}: is not in the list")
+    field = "before_id" if query.after_id is None else "after_id"
+    return Refusal("list.not_in_it", "{field}: is not in the list", field=field).fault(FaultKind.INVALID)

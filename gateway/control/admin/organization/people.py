@@ -104,7 +104,7 @@ async def list_members(front: FrontDesk, call: Call[Nothing, ListQuery]) -> List
     except CursorError:
         raise not_in_list(call.query) from None
     if found is None:
-        raise MissingError("no such workspace")
+        raise MissingError("workspace.missing", "no such workspace")
     members, more = found
     shown = [view_member(member, user_id, workspace_id) for member, user_id in members]
     return listed(shown, [user_id for _, user_id in members], more=more)
@@ -118,7 +118,7 @@ def show_member(front: FrontDesk, call: Call[Nothing, Nothing]) -> WorkspaceMemb
 def add_member(front: FrontDesk, call: Call[NewMember, Nothing]) -> WorkspaceMember:
     workspace_id, asked = call.path["workspace_id"], call.body
     if asked.workspace_role == "workspace_billing":
-        raise OrderError("workspace_role: workspace_billing cannot be given to a new member")
+        raise OrderError("member.no_billing", "workspace_role: workspace_billing cannot be given to a new member")
     facts = {"email": asked.user_id, "role": ROLES[asked.workspace_role]}
     with front.store.transaction() as connection:
         if "@" not in asked.user_id:
@@ -127,7 +127,7 @@ def add_member(front: FrontDesk, call: Call[NewMember, Nothing]) -> WorkspaceMem
         try:
             order = msgspec.convert(facts, MemberOrder)
         except msgspec.ValidationError:
-            raise OrderError("user_id: is neither the id of a user nor an address") from None
+            raise OrderError("member.not_a_user", "user_id: is neither the id of a user nor an address") from None
         member = front.desk.workspaces.add_member(workspace_id, order)
         return view_member(member, user_ids(connection, [member.email])[member.email], workspace_id)
 
@@ -166,7 +166,7 @@ def _user(front: FrontDesk, user_id: str) -> User:
     with front.store.reading() as connection:
         user = find_user(connection, user_id)
     if user is None:
-        raise MissingError("no such user")
+        raise MissingError("member.user_missing", "no such user")
     return user
 
 

@@ -10,7 +10,8 @@ from gateway.control.admin.organization import buckets
 from gateway.control.admin.organization.buckets import Span
 from gateway.control.store import reports
 from gateway.control.store.reports import Sums
-from gateway.core.faults import Fault, FaultKind
+from gateway.core.faults import FaultKind
+from gateway.core.refusals import Refusal
 
 ROWS_MAX = 20_000  # on a page, whatever is grouped by; about 10 MB of JSON
 
@@ -124,9 +125,12 @@ async def found(
     # The last bucket may be in part only.
     last = rows[-1].bucket
     if last == asked.first:
-        raise Fault(
-            FaultKind.INVALID, f"group_by: more than {ROWS_MAX} groups in one bucket; restrict them or use smaller buckets"
+        full = Refusal(
+            "report.groups",
+            "group_by: more than {count} groups in one bucket; restrict them or use smaller buckets",
+            count=ROWS_MAX,
         )
+        raise full.fault(FaultKind.INVALID)
     return asked.cut(last - asked.first), [row for row in rows if row.bucket != last]
 
 

@@ -107,7 +107,7 @@ def check_keepable(order: NewOrganizationWorkspace | WorkspaceUpdate) -> None:
     """Raises OrderError for what would be lost in silence."""
     for name in ("data_residency", "external_key_id", "tags", "user_profile_id"):
         if getattr(order, name):
-            raise OrderError(f"{name}: is not kept by this gateway")
+            raise OrderError("field.not_kept", "{field}: is not kept by this gateway", field=name)
 
 
 def view(record: WorkspaceRecord) -> OrganizationWorkspace:
