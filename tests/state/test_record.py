@@ -1,6 +1,7 @@
 """The bytes of a settlement and of its charges."""
 
 import struct
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.state.workers import WorkerSlot
 from tests.state.conftest import numbered
 
 I64_MAX = 2**63 - 1
+TOKENS = [field.name for field in fields(Usage)]
 FULL = Settlement(
     request_id=bytes(range(16)),
     started_ns=1_790_000_000_123_456_789,
@@ -117,12 +119,12 @@ def test_anything_packs_and_comes_back_within_range(data: st.DataObject) -> None
 OTHER_FIGURES = ("request_bytes", "response_bytes", "cost_nanodollars", "held_nanodollars", "held_tokens", "price_tag")
 
 
-@pytest.mark.parametrize("name", [*OTHER_FIGURES, *Usage.__slots__])
+@pytest.mark.parametrize("name", [*OTHER_FIGURES, *TOKENS])
 def test_one_negative_figure_alone_becomes_zero(name: str) -> None:
     settlement = numbered(1, usage=Usage(5, 5, 5, 5, 5), **dict.fromkeys(OTHER_FIGURES, 5))
-    setattr(settlement.usage if name in Usage.__slots__ else settlement, name, -1)
+    setattr(settlement.usage if name in TOKENS else settlement, name, -1)
     back = Settlement.unpack(settlement.pack())
-    figures = {field: getattr(back.usage, field) for field in Usage.__slots__}
+    figures = {field: getattr(back.usage, field) for field in TOKENS}
     figures |= {figure: getattr(back, figure) for figure in OTHER_FIGURES}
     assert figures == dict.fromkeys(figures, 5) | {name: 0}
 
