@@ -133,7 +133,8 @@ static bool begins(PyObject *name, PyObject *beginnings) {
     return false;
 }
 
-/* headers.keep_headers, twice for every answer: 14 headers took 5 us as comprehensions of compiled Python. */
+/* headers.keep_headers, twice for every answer: both took 26 thousand instructions as comprehensions of compiled Python, and take 8
+ * thousand here. */
 PyObject *keep_headers(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count) {
     if (!check_count("keep_headers", count, 3)) {
         return NULL;

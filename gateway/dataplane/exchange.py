@@ -32,7 +32,7 @@ class Request(Protocol):
 
 
 class Exchange:
-    """No dataclass: compiled, the initializer that one makes is run by the interpreter, and took 3 us."""
+    """No dataclass: compiled, the initializer that one makes is run by the interpreter: 15 thousand instructions, now 2.5."""
 
     __slots__ = (
         "attempts",
