@@ -66,6 +66,7 @@ NATIVE = (
     "_native",
     "chains",
     "debts",
+    "fields",
     "headers",
     "holds",
     "limits",

@@ -21,6 +21,7 @@ __all__ = [
     "load",
     "members",
     "outline",
+    "pack_fields",
     "sort_headers",
     "tell_limits",
     "weigh",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         keep_headers,
         members,
         outline,
+        pack_fields,
         sort_headers,
         tell_limits,
         weigh,
@@ -68,6 +70,7 @@ else:
     keep_headers = _chosen.keep_headers
     members = _chosen.members
     outline = _chosen.outline
+    pack_fields = _chosen.pack_fields
     sort_headers = _chosen.sort_headers
     tell_limits = _chosen.tell_limits
     weigh = _chosen.weigh

@@ -1,6 +1,7 @@
 /* The C twin of pure.py: the module itself. region.c maps files and stores words, tables.c knows keys, rings and rows, scan.c
  * finds the members of a JSON object, outlines.c cuts its long strings, headers.c sorts the headers of requests and answers, sampling.c
- * weighs a sample of a body, texts.c writes identifiers and rate-limit headers. Nothing releases the GIL: every call is shorter than handing
+ * weighs a sample of a body, texts.c writes identifiers and rate-limit headers, fields.c records of
+ * fixed size. Nothing releases the GIL: every call is shorter than handing
  * it over would be. */
 
 #include "region.h"
@@ -12,6 +13,7 @@ static PyMethodDef functions[] = {
      "Headers without those of some names or beginnings."},
     {"members", members, METH_O, "The top-level members of a JSON object: (raw key, value start, value end)."},
     {"outline", (PyCFunction)(void (*)(void))outline, METH_FASTCALL, "A JSON text with its long strings cut short."},
+    {"pack_fields", (PyCFunction)(void (*)(void))pack_fields, METH_FASTCALL, "A record of fixed size from its fields."},
     {"sort_headers", (PyCFunction)(void (*)(void))sort_headers, METH_FASTCALL,
      "Splits headers into a block to send on and notes to look at."},
     {"tell_limits", (PyCFunction)(void (*)(void))tell_limits, METH_FASTCALL, "The headers that tell a caller of its limits."},

@@ -1,3 +1,4 @@
+from native_fastpath.fields import pack_fields as pack_fields
 from native_fastpath.headers import fold_names as fold_names
 from native_fastpath.headers import keep_headers as keep_headers
 from native_fastpath.headers import sort_headers as sort_headers

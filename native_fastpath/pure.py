@@ -1,10 +1,11 @@
 """The pure-Python twin of `_native.c`: the same names, arguments, results and exceptions, no compiler needed.
 
 Owns the meaning of every operation on a mapped file; knows nothing of what the bytes stand for. Each C file has a twin: words.py
-of region.c, and tables.py, locks.py, debts.py, limits.py, chains.py, holds.py, scan.py, outlines.py, sampling.py and
-headers.py of those with their names.
+of region.c, and tables.py, locks.py, debts.py, limits.py, chains.py, holds.py, scan.py, outlines.py, sampling.py,
+fields.py, texts.py and headers.py of those with their names.
 """
 
+from native_fastpath.fields import pack_fields as pack_fields
 from native_fastpath.headers import fold_names as fold_names
 from native_fastpath.headers import keep_headers as keep_headers
 from native_fastpath.headers import sort_headers as sort_headers

@@ -58,6 +58,7 @@ PyObject *outline(PyObject *module, PyObject *const *arguments, Py_ssize_t count
 PyObject *sort_headers(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *keep_headers(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *fold_names(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+PyObject *pack_fields(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *tell_limits(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *weigh(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 

@@ -30,5 +30,5 @@ def dollars(nanodollars: int) -> str:
     if nanodollars < 0:
         return f"-{dollars(-nanodollars)}"
     whole, part = divmod(nanodollars, NANODOLLARS_PER_DOLLAR)
-    places = f"{part:09d}"
-    return f"{whole}.{places[:2]}{places[2:].rstrip('0')}"
+    text = f"{whole}.{part:09d}"
+    return text[:-7] + text[-7:].rstrip("0")

@@ -74,10 +74,15 @@ class Drain:
             reader.skip_to(sequences.get(reader.slot, 0))
 
     def enter_all(self) -> int:
-        """Passes until every ring was empty once. Returns the number of records taken."""
+        """Enters everything that the rings held when this was called. Returns the number of records taken.
+
+        What comes meanwhile waits for the next call: at thousands of requests a second the rings are never empty, and to run
+        after the last ones took four transactions in place of one.
+        """
+        ends = [(reader, reader.sequence + reader.depth) for reader in self._shared.journal.readers]
         total = 0
-        while count := self.enter_some():
-            total += count
+        while any(reader.sequence < end for reader, end in ends):
+            total += self.enter_some()
         return total
 
     def enter_some(self) -> int:

@@ -35,6 +35,26 @@ def test_all_rings_are_read(office: Office) -> None:
     assert len(office.rows()) == 2 * LAYOUT.slots
 
 
+def test_what_comes_while_the_books_are_written_waits_for_the_next_pass(
+    office: Office, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy gateway something always comes, and each transaction for a few requests costs as much as one for all."""
+    observe, late = office.tally.observe, [settlement() for _ in range(3)]
+
+    def observe_and_settle(row: tuple[object, ...]) -> None:
+        observe(row)
+        if late:
+            worker.settle(late.pop())
+
+    monkeypatch.setattr(office.tally, "observe", observe_and_settle)
+    worker.settle(settlement())
+    drain = office.drain()
+    assert drain.enter_all() == 1
+    assert len(office.rows()) == 1
+    assert [drain.enter_all() for _ in range(4)] == [1, 1, 1, 0]
+    assert len(office.rows()) == 4
+
+
 def test_an_empty_pass_writes_nothing(office: Office, worker: Worker) -> None:
     drain = office.drain()
     before = office.store.connection.total_changes
