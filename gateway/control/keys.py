@@ -198,7 +198,7 @@ class Keys:
         with self._store.transaction() as connection:
             record = rows.revoke(connection, public_id, self._now_s())
             if record is None:
-                raise _missing(public_id)
+                raise missing(public_id)
             self._store.when_committed(lambda: self._hide(record))
         return record
 
@@ -216,14 +216,14 @@ class Keys:
         with self._store.transaction() as connection:
             record = rows.rename(connection, public_id, name)
         if record is None:
-            raise _missing(public_id)
+            raise missing(public_id)
         return record
 
     def find(self, public_id: str) -> KeyRecord:
         """A key by its id. Raises MissingError."""
         record = self._store.key(public_id)
         if record is None:
-            raise _missing(public_id)
+            raise missing(public_id)
         return record
 
     def page(
@@ -396,7 +396,8 @@ def _usual(limits: list[LimitRecord]) -> dict[str, int | str | None]:
     return shown | {"budget_usd": None if budget is None else dollars(budget)}
 
 
-def _missing(public_id: str) -> MissingError:
+def missing(public_id: str) -> MissingError:
+    """What is said of a key that is not there."""
     if is_key_id(public_id):
         return MissingError("key.missing", "no key {key}", key=public_id)
     return MissingError("key.not_an_id", "not a key id: they look like key_ and 22 characters")

@@ -84,9 +84,7 @@ class Workspaces:
             by = rows.find if _ID.fullmatch(reference) else rows.named
             record = by(connection, reference)
         if record is None:
-            if not reference.isprintable():
-                raise MissingError("workspace.missing", "no such workspace")
-            raise MissingError("workspace.not_found", "no workspace {name!r}", name=reference)
+            raise missing(reference)
         return record
 
     def find_or_create(self, reference: str) -> WorkspaceRecord:
@@ -219,3 +217,10 @@ def view_member(member: MemberRecord) -> dict[str, Any]:
         "role": member.role,
         "added_at": date(member.added_at_s),
     }
+
+
+def missing(reference: str) -> MissingError:
+    """What is said of a workspace that is not there."""
+    if not reference.isprintable():
+        return MissingError("workspace.missing", "no such workspace")
+    return MissingError("workspace.not_found", "no workspace {name!r}", name=reference)

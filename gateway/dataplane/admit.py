@@ -18,7 +18,7 @@ from gateway.dataplane.passthrough import Passthrough
 from gateway.dataplane.worker import Worker
 from gateway.state.counters import Counter
 from gateway.state.inflight import RowsTakenError
-from gateway.state.limits import Amounts, LimitsBusyError, Metric, Refused
+from gateway.state.limits import NOTHING, Amounts, LimitsBusyError, Metric, Refused
 from gateway.state.record import Surface
 
 BOOKS_DOWN: Final = "The gateway cannot record usage at the moment. Please try again."
@@ -94,6 +94,20 @@ def other(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:
     if caller is not None and caller.limits and worker.limits.metrics(caller.limits):
         asked = ONE_REQUEST if exchange.surface is Surface.OTHER else ONE_AT_A_TIME
         _take(worker, exchange, relay, ALL_MODELS, asked, asked)
+
+
+def stand(worker: Worker, exchange: Exchange, relay: Passthrough) -> None:
+    """Lets the answer tell how its caller stands when the request is refused before it was admitted. Holds nothing."""
+    caller = exchange.caller
+    if exchange.row is not None or relay.flow.standing is not None or caller is None:
+        return
+    if not caller.limits or not worker.limits.metrics(caller.limits):
+        return
+    try:
+        _open(worker, exchange)
+        _take(worker, exchange, relay, ALL_MODELS, NOTHING, NOTHING)
+    except Fault:
+        return  # it is refused already, and in better words
 
 
 def _open(worker: Worker, exchange: Exchange) -> None:

@@ -90,6 +90,7 @@ class Calls:
         except Fault as fault:
             if said is None:
                 exchange.dialect = surfaces.dialect_of(exchange.path, headers.read(scope["headers"]))
+            admit.stand(worker, exchange, relay)
             finish.refuse(exchange, relay, fault)
         except Exception as error:  # noqa: BLE001 -- the last resort: a bug becomes a fault, not a dead connection
             bugs.log(exchange, error)

@@ -66,6 +66,29 @@ def test_a_refusal_says_which_limit_and_when_it_ends(house: House) -> None:
     assert (row["outcome"], row["fault"], row["input_tokens"]) == ("refused", "limited", 0)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/messages", b"{", 400),
+        ("/v1/messages", b'{"model":"claude-sonnet-5-5","max_tokens":16,"messages":[]}', 400),
+        ("/v1/chat/completions", b"[]", 400),
+        ("/v1/responses", b'{"model":"claude-sonnet-5-5","stream":1}', 400),
+    ],
+)
+def test_what_is_refused_for_another_reason_tells_of_limits_and_takes_nothing(
+    house: House, path: str, body: bytes, status: int
+) -> None:
+    (key,) = house.gateway.mint(1, "--rpm", "2", "--concurrency", "1", "--itpm", "1000")
+    sent = {"x-api-key": key, "anthropic-version": "2023-06-01", "content-type": "application/json"}
+    for _ in range(3):
+        refused = httpx.post(f"{house.gateway.url}{path}", content=body, headers=sent, timeout=30)
+        assert refused.status_code == status, refused.text
+        told = refused.headers
+        assert (told["x-ratelimit-limit-requests"], told["x-ratelimit-remaining-requests"]) == ("2", "2")
+        assert (told["anthropic-ratelimit-input-tokens-remaining"], told["x-ratelimit-remaining"]) == ("1000", "2")
+    assert [ask(house, key).status_code for _ in range(3)] == [200, 200, 429]
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses"])
 def test_a_refusal_in_the_other_dialect(house: House, path: str) -> None:
     """The same limit, headers and wait, in the words that OpenAI's clients decide by."""

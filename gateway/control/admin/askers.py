@@ -46,14 +46,15 @@ class Asker:
         """Numbers of the workspaces this asker sees into; None for all."""
         return None if self.reach is None else self.reach.sees
 
-    def check_sees(self, workspace_id: int, what: str) -> None:
-        """Raises MissingError for something of a workspace that this asker does not see into, as if it were not there."""
+    def check_sees(self, workspace_id: int, missing: MissingError) -> None:
+        """Raises `missing`, what is said where there is nothing, for something of a workspace that this asker does not see into:
+        in other words than those it would tell that there is something."""
         if self.reach is not None and workspace_id not in self.reach.sees:
-            raise MissingError("list.out_of_reach", "no such {thing}", thing=what)
+            raise missing
 
-    def check_changes(self, workspace_id: int, what: str) -> None:
+    def check_changes(self, workspace_id: int, missing: MissingError) -> None:
         """The same, and raises Fault FORBIDDEN where this asker only looks."""
-        self.check_sees(workspace_id, what)
+        self.check_sees(workspace_id, missing)
         if self.reach is not None and workspace_id not in self.reach.changes:
             only_looks = Refusal(
                 "role.only_looks", "You only look into this workspace: it takes a member of it who is no viewer."

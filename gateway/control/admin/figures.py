@@ -171,7 +171,7 @@ async def show(front: FrontDesk, call: Call[Nothing, FiguresQuery]) -> Figures:
 def look(connection: Connection, query: FiguresQuery, now_s: int, within: Collection[int] | None = None) -> Found:
     """All sums of one moment, of all workspaces or `within` these. Raises SpanError, MissingError."""
     span = spans.span(query.since, query.until, query.step, query.tz, now_s, rows.minutes_from(connection) * 60)
-    choice = Choice(restriction(connection, query.key, query.workspace, query.model, query.provider), within=within)
+    choice = Choice(restriction(connection, query.key, query.workspace, query.model, query.provider, within), within=within)
     nothing = [0] * len(SUMS)
     points = charts.points(connection, choice, span).get(None) or [nothing for _ in span.edges[1:]]
     totals = [sum(sums) for sums in zip(*points, strict=True)]
@@ -185,13 +185,18 @@ def look(connection: Connection, query: FiguresQuery, now_s: int, within: Collec
 
 
 def restriction(
-    connection: Connection, key: str | None, workspace: str | None, model: str | None, provider: str | None
+    connection: Connection,
+    key: str | None,
+    workspace: str | None,
+    model: str | None,
+    provider: str | None,
+    within: Collection[int] | None,
 ) -> dict[str, int | str]:
-    """What people write as what series are chosen by. Raises MissingError."""
+    """What people write as what series are chosen by. Raises MissingError, also for what is not `within` these workspaces."""
     only: dict[str, int | str] = {}
     for name, text, find in (("key_id", key, names.key_number), ("workspace_id", workspace, names.workspace_number)):
         if text:
-            number = find(connection, text)
+            number = find(connection, text, within)
             if number is None:
                 thing = "key" if name == "key_id" else "workspace"
                 raise MissingError("list.missing", "no {thing} with this id", thing=thing)

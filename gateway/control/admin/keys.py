@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.control import keys, workspaces
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing, Page
 from gateway.control.admin.front import FrontDesk
 from gateway.control.admin.limits import Limit
@@ -84,7 +85,7 @@ def list_keys(front: FrontDesk, call: Call[Nothing, KeysQuery]) -> Page[Key]:
     within = call.asker.within
     if query.workspace is not None:
         workspace = desk.workspaces.find(query.workspace)
-        call.asker.check_sees(workspace.id, "workspace")
+        call.asker.check_sees(workspace.id, workspaces.missing(query.workspace))
         within = frozenset({workspace.id})
     records = desk.keys.page(query.after, query.limit, within, query.search, newest_first=query.order == "newest")
     more = str(records[-1].id) if len(records) == query.limit else None
@@ -99,14 +100,14 @@ def mint(front: FrontDesk, call: Call[Order, Nothing]) -> MintedKeys:
     if call.asker.role < Role.ADMIN:
         # A new workspace, or a plan that is not the workspace's own, gives away what nobody has granted.
         workspace = front.desk.workspaces.find(call.body.workspace)
-        call.asker.check_changes(workspace.id, "workspace")
+        call.asker.check_changes(workspace.id, workspaces.missing(call.body.workspace))
         if call.body.plan not in (None, workspace.plan):
             raise OrderError("key.own_plan", "as a {role} you mint keys on the workspace's own plan", role=call.asker.role.word)
     return MintedKeys([view_minted(front, one) for one in front.desk.keys.mint(call.body)])
 
 
 def rotate(front: FrontDesk, call: Call[RotationOrder, Nothing]) -> MintedKey:
-    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, "key")
+    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, keys.missing(call.path["id"]))
     return view_minted(front, front.desk.keys.rotate(call.path["id"], call.body))
 
 
@@ -115,14 +116,14 @@ def allow(front: FrontDesk, call: Call[ModelsOrder, Nothing]) -> Key:
 
 
 def revoke(front: FrontDesk, call: Call[Nothing, Nothing]) -> Key:
-    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, "key")
+    call.asker.check_changes(front.desk.keys.find(call.path["id"]).workspace_id, keys.missing(call.path["id"]))
     return view(front, front.desk.keys.revoke(call.path["id"]))
 
 
 def seen(front: FrontDesk, call: Call[Any, Any]) -> KeyRecord:
     """The key that the path names. Raises MissingError, also when it is out of the asker's reach."""
     record = front.desk.keys.find(call.path["id"])
-    call.asker.check_sees(record.workspace_id, "key")
+    call.asker.check_sees(record.workspace_id, keys.missing(call.path["id"]))
     return record
 
 

@@ -143,7 +143,7 @@ def list_accounts(front: FrontDesk, call: Call[Nothing, AccountsQuery]) -> Page[
 async def receipt(front: FrontDesk, call: Call[Nothing, Nothing]) -> Receipt:
     def look(connection: Connection) -> Receipt:
         row = ledger.request(connection, call.path["id"])
-        call.asker.check_sees(row.workspace_id, "request")
+        call.asker.check_sees(row.workspace_id, ledger.missing(call.path["id"]))
         return msgspec.convert(ledger.receipt(connection, row), Receipt)
 
     return await front.reader.walk(look)

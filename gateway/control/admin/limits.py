@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-from gateway.control import limits
+from gateway.control import keys, limits, workspaces
 from gateway.control.admin.endpoint import Call, Endpoint, Nothing
 from gateway.control.admin.front import FrontDesk
 from gateway.control.limits import LimitOrder
@@ -67,11 +67,11 @@ def list_limits(front: FrontDesk, call: Call[Nothing, LimitsQuery]) -> Limits:
     check_owner(key, workspace)
     if key is not None:
         holder = desk.keys.find(key)
-        call.asker.check_sees(holder.workspace_id, "key")
+        call.asker.check_sees(holder.workspace_id, keys.missing(key))
         found = desk.limits.chain_of_key(holder)
     else:
         owner = desk.workspaces.find(str(workspace))
-        call.asker.check_sees(owner.id, "workspace")
+        call.asker.check_sees(owner.id, workspaces.missing(str(workspace)))
         found = desk.limits.of_workspace(owner)
     return Limits([standing(front, limit) for limit in found])
 

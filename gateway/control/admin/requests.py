@@ -142,7 +142,7 @@ def csv_page(connection: Connection, asked: Wanted, after: Place | None, zone: s
 def wanted(connection: Connection, query: RequestsQuery, now_s: int, within: frozenset[int] | None = None) -> Wanted:
     """A query as a restriction of rows, of all workspaces or `within` these. Raises OrderError, MissingError, SpanError."""
     spans.zone(query.tz)
-    only: dict[str, Any] = restriction(connection, query.key, query.workspace, None, query.provider)
+    only: dict[str, Any] = restriction(connection, query.key, query.workspace, None, query.provider, within)
     for name, given, known in (("outcome", query.outcome, _OUTCOMES), ("surface", query.surface, _SURFACES)):
         if given:
             if given not in known:

@@ -180,12 +180,13 @@ async def show(front: FrontDesk, call: Call[Nothing, WhyQuery]) -> Why:
     except ValueError:
         raise OrderError("request.not_an_id", "not a request id: they look like req_ and 22 characters") from None
     prices = front.prices
+    missing = MissingError("request.missing", "no request with this id in the books")
 
     def look(connection: Connection) -> tuple[RequestRow, Why]:
         row = request_rows.find(connection, wanted, call.query.started_ns)
         if row is None:
-            raise MissingError("request.missing", "no request with this id in the books")
-        call.asker.check_sees(row.workspace_id, "request")
+            raise missing
+        call.asker.check_sees(row.workspace_id, missing)
         return row, explain(connection, row, prices)
 
     row, found = await (front.reader.walk if call.query.started_ns is None else front.reader.ask)(look)

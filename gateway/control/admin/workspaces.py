@@ -71,7 +71,7 @@ def show(front: FrontDesk, call: Call[Nothing, Nothing]) -> Workspace:
 def seen(front: FrontDesk, call: Call[Any, Any], reference: str) -> WorkspaceRecord:
     """A workspace by its id or name. Raises MissingError, also when it is out of the asker's reach."""
     record = front.desk.workspaces.find(reference)
-    call.asker.check_sees(record.id, "workspace")
+    call.asker.check_sees(record.id, workspaces.missing(reference))
     return record
 
 

@@ -212,8 +212,13 @@ def request(connection: Connection, request_id: str) -> RequestRow:
         raise OrderError("request.not_an_id", "not a request id: they look like req_ and 22 characters") from None
     row = request_rows.find(connection, wanted)
     if row is None:
-        raise MissingError("request.not_found", "no request {request} in the books", request=request_id)
+        raise missing(request_id)
     return row
+
+
+def missing(request_id: str) -> MissingError:
+    """What is said of a request that is not there."""
+    return MissingError("request.not_found", "no request {request} in the books", request=request_id)
 
 
 def receipt(connection: Connection, row: RequestRow) -> dict[str, Any]:

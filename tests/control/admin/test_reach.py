@@ -184,6 +184,32 @@ def test_a_member_changes_nothing_of_other_workspaces(house: House, key: str) ->
     assert states() != before
 
 
+def refused(house: House, key: str, parts: Any, query: Any, body: Any, things: dict[str, str]) -> str:
+    """How an operation that misses these things says so, without their ids."""
+    with pytest.raises(Fault) as caught:
+        house.ask(Role.MEMBER, key, meant(parts, things), meant(query, things), meant(body, things))
+    said = f"{caught.value!r} {caught.value.code} {caught.value.text} {sorted(caught.value.values.items())}"
+    for thing in things.values():
+        said = said.replace(thing, "?")
+    return said
+
+
+def by_name(house: House) -> dict[str, str]:
+    """The foreign workspace by its name, which a member may guess where no id can be guessed."""
+    return house.foreign | {"a workspace": house.front.desk.workspaces.find(house.foreign["a workspace"]).name}
+
+
+@pytest.mark.parametrize(("key", "parts", "query", "body"), [
+    *((key, *probe) for key, probe in PROBES.items() if "a " in str(probe)), *((*one, None) for one in MORE if "a " in str(one)),
+])  # fmt: skip
+def test_what_is_out_of_reach_is_told_from_nothing_by_nobody(house: House, key: str, parts: Any, query: Any, body: Any) -> None:
+    nothing = {"a key": "key_" + "0" * 22, "a workspace": "wrkspc_" + "0" * 22, "a request": "req_" + "0" * 22}
+    assert refused(house, key, parts, query, body, house.foreign) == refused(house, key, parts, query, body, nothing)
+    if "a workspace" in str((parts, query, body)):
+        nobodys = nothing | {"a workspace": "nobody"}
+        assert refused(house, key, parts, query, body, by_name(house)) == refused(house, key, parts, query, body, nobodys)
+
+
 def test_whoever_only_looks_into_a_workspace_changes_nothing_there(house: House) -> None:
     with pytest.raises(Fault, match="only look") as caught:
         house.ask(Role.MEMBER, "POST /admin/v1/keys", {}, {}, {"name": "k", "workspace": "looked into"})
