@@ -103,7 +103,9 @@ def leased(worker: Worker, exchange: Exchange, lane: str, key: int) -> Lease:
     now_ms = worker.clock.monotonic_ns() // 1_000_000
     lease = pool.pick(lane, key, now_ms, request_bytes=exchange.request_bytes)
     if lease is None:
-        raise _nothing(pool.waiting(lane, now_ms))
+        wait = pool.waiting(lane, now_ms)
+        exchange.choice = wait.note
+        raise _nothing(wait)
     exchange.lease, exchange.credential, exchange.choice = lease, lease.credential, lease.choice
     return lease
 
@@ -157,8 +159,13 @@ async def _elsewhere(
             if not course.goes_on(failed.told, failed.credential, now_ms):
                 break
         else:
+            here_wait = None
             if formed:
-                wait = _sooner(wait, worker.pools[_provider(exchange)].waiting(_lane(exchange, lane), now_ms, tried=course.tried))
+                here_wait = worker.pools[_provider(exchange)].waiting(_lane(exchange, lane), now_ms, tried=course.tried)
+                wait = _sooner(wait, here_wait)
+            if not exchange.attempts:
+                # Of nothing that was tried yet, it is all there is to tell.
+                exchange.choice = b"" if here_wait is None else here_wait.note
             if not course.skips():
                 break
         failed = None

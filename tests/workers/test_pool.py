@@ -287,6 +287,11 @@ def test_when_all_keys_fail_the_upstreams_own_words_are_told() -> None:
         rows = await booked(gateway, 7)
         assert {row["cost_nanodollars"] > 0 for row in rows if row["status"] == 200} == {True}
         assert {row["cost_nanodollars"] for row in rows if row["status"] == 429} == {0}
+        for route in await routes(gateway, 7, last=5):
+            assert (route["attempts"], route["credential"]) == (0, None)
+            assert [(one["number"], one["state"], one["chosen"]) for one in route["considered"]] == [
+                (number, "limited", False) for number in (1, 2, 3)
+            ]
 
     run(failing)
 

@@ -131,8 +131,9 @@ class Route(Struct, frozen=True, kw_only=True):
     """Where it went. `credential` counts the upstream's keys from 1; null when nothing was sent. `candidates` are today's.
 
     `considered` are the keys of `provider` that the call looked at, in that order, as they stood then. One that no other can beat
-    is taken at once, so those behind it are not among them; eight are compared at most. Null where there was no choice (one key,
-    or nothing was sent), for requests from before it was kept, and for a member, who does not see into the pool."""
+    is taken at once, so those behind it are not among them; eight are compared at most. Of a call that was sent nowhere, because
+    no key was to be had, they are all keys and none is chosen. Null where there was no choice, for requests from before it was
+    kept, and for a member, who does not see into the pool."""
 
     model_asked: str
     model_served: str
@@ -302,7 +303,7 @@ def candidates(row: RequestRow, upstreams: Upstreams, *, sees_pool: bool) -> lis
 
 def considered_keys(row: RequestRow) -> list[ConsideredKey] | None:
     """What was compared to choose who answers; None when the row has no note of it."""
-    if row.choice is None or not row.attempts:
+    if row.choice is None:
         return None
     return [
         ConsideredKey(
@@ -311,7 +312,7 @@ def considered_keys(row: RequestRow) -> list[ConsideredKey] | None:
             in_flight=one.in_flight,
             score=None if one.score is None else round(one.score, 4),
             warm=one.warm,
-            chosen=one.place == row.credential,
+            chosen=bool(row.attempts) and one.place == row.credential,
         )
         for one in considered(row.choice)
     ]

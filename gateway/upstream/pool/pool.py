@@ -10,7 +10,7 @@ have under way beyond the others before the conversation leaves it. What was com
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import Final
 
@@ -47,11 +47,12 @@ _PICKS, _PROBES, _KEPT, _MOVED = int(Tally.PICKS), int(Tally.PROBES), int(Tally.
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Why nothing can be picked, and for how long. `reason` is a Reason's word, or `busy`, `drained` or `tried`; `words` are the
-    upstream's own, when it was last limited or overloaded here."""
+    upstream's own, when it was last limited or overloaded here; `note` is how each credential stood (`choice`)."""
 
     reason: str
     wait_ms: int
     words: str = ""
+    note: bytes = b""
 
 
 class Lanes:
@@ -168,26 +169,37 @@ class Pool:
         """Why `pick` finds nothing, and when it is worth asking again. 0 when another call took what there was just now."""
         lanes = self._lanes.get(model) or self._open(model)
         load = self.region.load
+        looked_at = Choice()
         for at in (self._provider_state_at, lanes.provider_state_at):
             state = unpack(load(at))
             if state.is_out(now_ms):
-                return Wait(state.reason.word, _left_ms(state, now_ms), self._words(lanes, state.reason))
+                for seat in lanes.seats:
+                    looked_at.passed_over(seat.credential.place, _why_out(state))
+                return Wait(state.reason.word, _left_ms(state, now_ms), self._words(lanes, state.reason), looked_at.note())
         waits: list[Wait] = []
         for seat in lanes.seats:
             credential = seat.credential
             if tried >> credential.place & 1:
+                looked_at.passed_over(credential.place, TRIED)
                 continue
             word = load(credential.state_at)
             states = [unpack(word), unpack(load(seat.state_at))]
             out = [state for state in states if state.is_out(now_ms)]
             if word & DRAINED:
+                looked_at.passed_over(credential.place, TAKEN_OUT)
                 waits.append(Wait("drained", DRAINED_WAIT_MS))
             elif out:
                 longest = max(out, key=lambda state: state.until_ms)
+                looked_at.passed_over(credential.place, _why_out(longest))
                 waits.append(Wait(longest.reason.word, _left_ms(longest, now_ms), seat.words))
+            elif self._is_full(credential, now_ms):
+                looked_at.passed_over(credential.place, FULL, credential.load(now_ms, self._others))
+                waits.append(Wait("busy", BUSY_WAIT_MS))
             else:
-                waits.append(Wait("busy", BUSY_WAIT_MS if self._is_full(credential, now_ms) else 0))
-        return min(waits, key=lambda wait: wait.wait_ms, default=Wait("tried", 0))
+                looked_at.passed_over(credential.place, TRIED)
+                waits.append(Wait("busy", 0))
+        soonest = min(waits, key=lambda wait: wait.wait_ms, default=Wait("tried", 0))
+        return replace(soonest, note=looked_at.note())
 
     def note_unpaid(self, credential: Credential, now_ms: int) -> None:
         """One credential's account has no money: neither have the others of that account."""
@@ -221,7 +233,7 @@ class Pool:
                 continue
             if (word | lane) & _REASON and (_is_out(word, now_ms) or _is_out(lane, now_ms)):
                 if choice is not None:
-                    choice.passed_over(place, _why_out(word if _is_out(word, now_ms) else lane))
+                    choice.passed_over(place, _why_out(unpack(word if _is_out(word, now_ms) else lane)))
                 continue
             if len(order) == 1 and not self._concurrency_max:
                 return seat  # nothing to compare it with
@@ -370,9 +382,8 @@ def _is_out(word: int, now_ms: int) -> bool:
     return bool(word & _REASON) and unpack(word).is_out(now_ms)
 
 
-def _why_out(word: int) -> int:
+def _why_out(state: State) -> int:
     """The standing of what is out, as a note of a choice has it."""
-    state = unpack(word)
     return PROBING if state.probing else int(state.reason)
 
 

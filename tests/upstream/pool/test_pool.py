@@ -52,6 +52,11 @@ def test_a_credential_leaves_with_its_answer_in_all_workers(town: Town, ending: 
         assert 1 not in picks(pool, town, 50)
 
 
+def stood(wait: Wait) -> dict[int, str]:
+    """How each credential stood, by its place."""
+    return {one.place: one.standing for one in considered(wait.note)}
+
+
 @pytest.mark.parametrize("asked_ms", [1_000, 7_000, 90_000, 3_600_000])
 def test_retry_after_is_kept_to_the_millisecond_and_ends_with_one_probe(town: Town, asked_ms: int) -> None:
     """R8: never early, back within a second, one probe over all workers."""
@@ -99,7 +104,9 @@ def test_a_529_with_retry_after_counts_at_once(town: Town) -> None:
     pool = town.worker(provider(3))
     settle(town, pool)
     town.call(pool, Told(Ending.OVERLOADED, 529, 5_000, "Overloaded"))
-    assert pool.waiting(MODEL, town.now_ms) == Wait("overloaded", 5_000, "Overloaded")
+    wait = pool.waiting(MODEL, town.now_ms)
+    assert wait == Wait("overloaded", 5_000, "Overloaded", wait.note)
+    assert stood(wait) == {0: "overloaded", 1: "overloaded", 2: "overloaded"}  # it is the provider that is out, with all its keys
 
 
 def test_the_breaker_opens_half_opens_and_closes(town: Town) -> None:
@@ -357,6 +364,25 @@ def test_tried_places_are_not_picked_again(town: Town) -> None:
     assert tuple(seen) == order
     assert town.pick(pool, key(1), tried=tried) is None
     assert pool.waiting(MODEL, town.now_ms, tried=tried).reason == "tried"
+
+
+def test_a_wait_notes_how_each_credential_stood(town: Town) -> None:
+    pool = town.worker(provider(5, concurrency_max=1))
+    settle(town, pool)
+    town.shared.region.store(pool._credentials[0].state_at, DRAINED)
+    assert town.call(pool, Told(Ending.LIMITED, 429, 60_000), tried=0b11100) == 1
+    full = town.pick(pool, tried=0b11011)
+    assert full is not None
+    assert full.credential == 2
+    assert town.call(pool, Told(Ending.LIMITED, 429, 1_000), tried=0b10111) == 3
+    town.advance(1_000)
+    probe = town.pick(pool, tried=0b10111)
+    assert probe is not None
+    assert probe.is_probe
+    assert town.pick(pool, tried=0b10000) is None
+    wait = pool.waiting(MODEL, town.now_ms, tried=0b10000)
+    assert stood(wait) == {0: "drained", 1: "limited", 2: "full", 3: "probing", 4: "tried"}
+    assert [one.in_flight for one in considered(wait.note)] == [None, None, 1, None, None]
 
 
 def test_large_pools_compare_only_some(town: Town) -> None:
