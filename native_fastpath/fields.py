@@ -9,10 +9,28 @@ A form has two bytes a field: what it is, and how many bytes it takes.
 """
 
 import struct
+from dataclasses import dataclass
+from typing import Any
 
 _WIDTHS = {b"i": (8,), b"n": (8,), b"u": (1, 2, 4, 8), b"s": tuple(range(1, 256))}
 _CODES = {(b"i", 8): "q", (b"n", 8): "q", (b"u", 1): "B", (b"u", 2): "H", (b"u", 4): "I", (b"u", 8): "Q"}
 _LEAST = {b"i": -(2**63)}
+
+
+_FORMS_REMEMBERED_MAX = 64  # programs have one or two
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A form as it is worked with: `packing` takes values that fit as they are."""
+
+    fields: tuple[tuple[bytes, int], ...]
+    packing: struct.Struct
+    texts: tuple[int, ...]
+    naturals: tuple[int, ...]
+
+
+_forms: dict[bytes, _Form] = {}
 
 
 def pack_fields(form: bytes, *values: object) -> bytes:
@@ -23,12 +41,31 @@ def pack_fields(form: bytes, *values: object) -> bytes:
     """
     if not isinstance(form, bytes):
         raise TypeError("a form is bytes")
-    fields = [(form[at : at + 1], form[at + 1]) for at in range(0, len(form) - 1, 2)]
+    known = _forms.get(form) or _understood(form)
+    if len(known.fields) != len(values):
+        raise ValueError(f"{len(known.fields)} values are expected")
+    fitting: list[Any] = list(values)
+    for place in known.texts:
+        fitting[place] = _cut(values[place], known.fields[place][1])
+    try:
+        if all(fitting[place] >= 0 for place in known.naturals):
+            return known.packing.pack(*fitting)
+    except (struct.error, TypeError):
+        pass
+    return b"".join(_field(kind, width, value) for (kind, width), value in zip(known.fields, values, strict=True))
+
+
+def _understood(form: bytes) -> _Form:
+    fields = tuple((form[at : at + 1], form[at + 1]) for at in range(0, len(form) - 1, 2))
     if len(form) % 2 or any(width not in _WIDTHS.get(kind, ()) for kind, width in fields):
         raise ValueError("a form has a kind and a width for every field")
-    if len(fields) != len(values):
-        raise ValueError(f"{len(fields)} values are expected")
-    return b"".join(_field(kind, width, value) for (kind, width), value in zip(fields, values, strict=True))
+    if len(_forms) >= _FORMS_REMEMBERED_MAX:
+        _forms.clear()
+    codes = (f"{width}s" if kind == b"s" else _CODES[kind, width] for kind, width in fields)
+    texts = tuple(place for place, (kind, _) in enumerate(fields) if kind == b"s")
+    naturals = tuple(place for place, (kind, _) in enumerate(fields) if kind == b"n")
+    known = _forms[form] = _Form(fields, struct.Struct(f"<{''.join(codes)}"), texts, naturals)
+    return known
 
 
 def _field(kind: bytes, width: int, value: object) -> bytes:

@@ -19,7 +19,7 @@ from native_fastpath import load
 _SIZE = 1 << 20
 _RING, _KEYS, _ROW = 4096, 262144, 524288
 _TABLE, _LOG, _BARE_ROW = 655360, 786432, 802816
-_RECORD = bytes(416)
+_RECORD = bytes(464)
 _RING_RECORD = len(_RECORD) + 8 + 24 * 16
 _DIGEST = bytes(range(32))
 
@@ -42,6 +42,14 @@ _HEADERS = [
     (b"content-length", b"2000"),
     *((b"x-stainless-header-%d" % number, b"a value of it") for number in range(12)),
 ]
+
+# A record like those of `gateway/state/record.py`: figures of all sizes, and six texts of which most are short.
+_FORM = (
+    b"s\x10i\x08" + b"u\x04" * 3 + b"u\x02" + b"u\x01" * 6 + b"u\x04" + b"n\x08" * 7 + b"s\x40" * 4 + b"s\x08s\x10" + b"n\x08" * 4
+)
+_FORM += b"s\x30"
+_FIELDS = (bytes(16), 1_795_262_400_000_000_000, *range(1, 19), "a model's name", "a model's longer name", "/v1/messages")
+_FIELDS += ("req_011CSHoEeqs5C35K2UUqR7Fy", "POST", "anthropic", *range(10**6, 10**6 + 4), b"")
 
 _FIGURES = (50, 49, 0, 9000, 8000, 0, 9000, 8000, 0, 9000, 8000, 0)
 _MOMENTS_NS = count(1_795_262_400_000_000_000, 100_000)  # 10 000 calls a second
@@ -86,8 +94,8 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         "bump": lambda: region.bump(64, 1),
         "add": lambda: region.add(64, 1),
         "compare_swap": lambda: region.compare_swap(72, 0, 0),
-        "read, 416 bytes": lambda: region.read(_ROW, 416),
-        "write, 416 bytes": lambda: region.write(_ROW + 4096, _RECORD),
+        "read, 464 bytes": lambda: region.read(_ROW, 464),
+        "write, 464 bytes": lambda: region.write(_ROW + 4096, _RECORD),
         "find_key, hit": lambda: region.find_key(_KEYS, 1024, 128, _DIGEST),
         "find_key, miss": lambda: region.find_key(_KEYS, 1024, 128, absent),
         "ring_append": append,
@@ -105,6 +113,7 @@ def operations(implementation: ModuleType, path: Path) -> dict[str, Callable[[],
         "sort_headers, 16 headers": lambda: implementation.sort_headers(_HEADERS, _KEPT_BACK, _NOTED),
         "keep_headers, 16 headers": lambda: implementation.keep_headers(_HEADERS, _KEPT_BACK, (b"cf-",)),
         "fold_names, 16 headers": lambda: implementation.fold_names(_HEADERS),
+        "pack_fields, 31 fields": lambda: implementation.pack_fields(_FORM, *_FIELDS),
         "base62": lambda: implementation.base62(_DIGEST[:16]),
         "tell_limits, 20 headers": lambda: implementation.tell_limits(_FIGURES, next(_MOMENTS_NS)),
     }
