@@ -12,20 +12,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from gateway.catalog import measures
 from gateway.control import allow_lists, orders
-from gateway.control import limits as limit_orders
 from gateway.control.allow_lists import ModelNames, ModelsOrder
 from gateway.control.chains import Chains
+from gateway.control.key_views import USUAL, view
 from gateway.control.limits import LIMITS_PER_OWNER_MAX, LimitOrder, Limits
-from gateway.control.orders import Amount, Dollars, MissingError, Moment, Name, OrderError, check_text, date
+from gateway.control.orders import Amount, Dollars, MissingError, Moment, Name, OrderError, check_text
 from gateway.control.plans import PlansInUse
 from gateway.control.store import KeyRecord, LimitRecord, NewKey, Store, WorkspaceRecord
 from gateway.control.store import keys as rows
 from gateway.control.workspaces import DEFAULT, Workspaces
 from gateway.core import ids
 from gateway.core.clock import Clock
-from gateway.core.money import dollars
 from gateway.state.keys import KeyRow, KeyTable
 from gateway.state.pepper import Pepper
 
@@ -37,16 +35,6 @@ KEY_SUFFIX = "AA"
 MINT_COUNT_MAX = 500
 GRACE_S_MAX = 90 * 86400
 PEPPER_META = "pepper_fingerprint"
-
-# The usual limits, which have names of their own: metric and window, for all models.
-USUAL = {
-    "rpm": ("requests", "minute"),
-    "itpm": ("input_tokens", "minute"),
-    "otpm": ("output_tokens", "minute"),
-    "budget_tokens": ("total_tokens", "total"),
-    "budget_usd": ("cost", "total"),
-    "concurrency": ("concurrency", "total"),
-}
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -365,35 +353,6 @@ def is_key_id(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def view(record: KeyRecord, limits: Iterable[LimitRecord], now_s: int) -> dict[str, Any]:
-    """A key as shown to people and scripts: never the digest. Dates are ISO 8601 in UTC."""
-    shown_limits = list(limits)
-    return {
-        "id": record.public_id,
-        "name": record.name,
-        "workspace": record.workspace,
-        "workspace_id": record.workspace_public_id,
-        "shown": f"{record.shown_prefix}...{record.shown_suffix}",
-        "state": "expired" if record.state == "active" and 0 < record.ends_at_s <= now_s else record.state,
-        "created_at": date(record.created_at_s),
-        "expires_at": date(record.ends_at_s or None),
-        "revoked_at": date(record.revoked_at_s),
-        "replaces": record.replaces_public_id,
-        "rotated_until": date(record.rotated_until_s),
-        "plan": record.plan,
-        "models": list(record.models),
-        **_usual(shown_limits),
-        "limits": [limit_orders.view(one) for one in shown_limits],
-    }
-
-
-def _usual(limits: list[LimitRecord]) -> dict[str, int | str | None]:
-    amounts = {(one.metric, one.window): one.amount for one in limits if one.model_class == measures.ALL}
-    shown: dict[str, int | str | None] = {name: amounts.get(kind) for name, kind in USUAL.items()}
-    budget = amounts.get(USUAL["budget_usd"])
-    return shown | {"budget_usd": None if budget is None else dollars(budget)}
 
 
 def missing(public_id: str) -> MissingError:

@@ -11,9 +11,11 @@ from gateway.state.layout import Layout
 from gateway.state.pepper import Pepper
 from gateway.state.shared import SharedFile
 from gateway.state.workers import WorkerSlot
+from gateway.upstream.pool import affinity
+from gateway.upstream.pool.choice import considered
 from gateway.upstream.pool.lease import Lease
 from gateway.upstream.pool.names import Namer
-from gateway.upstream.pool.pool import Pool
+from gateway.upstream.pool.pool import Pool, Wait
 from gateway.upstream.pool.reading import FINE, Told
 from gateway.upstream.pool.standing import Ending
 
@@ -87,3 +89,17 @@ def settle(town: Town, *pools: Pool, model: str = MODEL) -> None:
     for pool in pools:
         for place in range(len(pool)):
             town.call(pool, model=model, tried=~(1 << place) & (1 << len(pool)) - 1)
+
+
+def key(number: int) -> int:
+    return affinity.key_of(1, b"session %d" % number, {})
+
+
+def preferring(pool: Pool, place: int) -> int:
+    """The key of a conversation that prefers a place."""
+    return next(key(number) for number in range(1000) if affinity.order(key(number), pool._names)[0] == place)
+
+
+def stood(wait: Wait) -> dict[int, str]:
+    """How each credential stood, by its place."""
+    return {one.place: one.standing for one in considered(wait.note)}
