@@ -29,7 +29,7 @@ def test_slow_bodies_are_ended_with_408(town: Town) -> None:
         assert status == 408
         assert json.loads(answer)["error"]["type"] == "timeout_error"
         assert headers["x-should-retry"] == "true"
-        assert time.monotonic() - began_s > 1.4  # and sooner than anything else would end it, or reading had not waited
+        assert time.monotonic() - began_s > 4.9  # and sooner than anything else would end it, or reading had not waited
         assert read_all(sock) == b""  # closed: what may still come is no second request
         sock.close()
     rows = town.rows(len(heads))
@@ -44,7 +44,7 @@ def test_a_body_that_drips_without_a_pause_is_given_up_too(town: Town) -> None:
         began_s = time.monotonic()
         sock.settimeout(0.05)
         got = b""
-        while not got and time.monotonic() - began_s < DEADLINE_S:  # the body would take three times as long
+        while not got and time.monotonic() - began_s < DEADLINE_S:  # the body would take ten times as long
             sock.sendall(b" ")
             try:
                 got = sock.recv(1000)
