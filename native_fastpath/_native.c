@@ -1,8 +1,7 @@
 /* The C twin of pure.py: the module itself. region.c maps files and stores words, tables.c knows keys, rings and rows, scan.c
  * finds the members of a JSON object, outlines.c cuts its long strings, headers.c sorts the headers of requests and answers, sampling.c
  * weighs a sample of a body, texts.c writes identifiers and rate-limit headers, fields.c records of
- * fixed size. Nothing releases the GIL: every call is shorter than handing
- * it over would be. */
+ * fixed size. Nothing releases the GIL: every call is shorter than handing it over would be. */
 
 #include "region.h"
 

@@ -109,7 +109,7 @@ class Exchange:
         self.attempts = 0
         self.lease: Lease | None = None
         self.credential = 0
-        self.choice = b""  # what the last pick compared, see upstream.pool.choice
+        self.choice = b""  # what the last pick looked at, see upstream.pool.choice
         self.connection: Connection | None = None
         self.request: Request | None = None
         # passthrough

@@ -47,8 +47,8 @@ class Asker:
         return None if self.reach is None else self.reach.sees
 
     def check_sees(self, workspace_id: int, missing: MissingError) -> None:
-        """Raises `missing`, what is said where there is nothing, for something of a workspace that this asker does not see into:
-        in other words than those it would tell that there is something."""
+        """Raises `missing` for something of a workspace that this asker does not see into: what is said where there is nothing,
+        since any other words would tell that there is something."""
         if self.reach is not None and workspace_id not in self.reach.sees:
             raise missing
 

@@ -1,7 +1,8 @@
 """Choice: what a pick compared, as a note of a few bytes that travels with the settlement of the call.
 
 Owns the form of the note, in both directions. Refuses to know how keys are compared, which one was taken (the settlement names
-it) and who keeps the note. A provider with one key compares nothing, and makes none.
+it) and who keeps the note. A pick of a provider with one key compares nothing, and makes none. When nothing can be picked, a note
+says how each key stood instead.
 
 A note has six bytes for each key, in the order in which they were looked at: how it stood and whether the conversation's prompt
 is warm there, its place, calls under way, score. Keys with a score always have a part of the note; of those that were passed over
