@@ -132,8 +132,8 @@ class Route(Struct, frozen=True, kw_only=True):
 
     `considered` are the keys of `provider` that the call looked at, in that order, as they stood then. One that no other can beat
     is taken at once, so those behind it are not among them; eight are compared at most. Of a call that was sent nowhere, because
-    no key was to be had, they are its keys, eight at most, and none is chosen. Null where there was no choice, for requests from before it was
-    kept, and for a member, who does not see into the pool."""
+    no key was to be had, they are its keys, eight at most, and none is chosen. Null where there was no choice, for requests from
+    before it was kept, and for a member, who does not see into the pool."""
 
     model_asked: str
     model_served: str
